@@ -1,0 +1,101 @@
+"""How fast content and tags go into the record, without a registry.
+
+`python -m benchmarks.storing MANIFESTS` runs in the environment that names its home.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import django
+
+django.setup()
+
+from django.utils import timezone  # noqa: E402
+
+from benchmarks.layout import image  # noqa: E402
+from dashboard.prepare import prepare_database  # noqa: E402
+from registry_browser.oci.config import parse_config  # noqa: E402
+from registry_browser.oci.manifest import parse_manifest  # noqa: E402
+from registry_browser.sync.crawl import BATCH_MANIFESTS  # noqa: E402
+from registry_browser.sync.decide import decide  # noqa: E402
+from registry_browser.sync.observed import (  # noqa: E402
+    KnownRepository,
+    ObservedContent,
+    ObservedRepository,
+)
+from registry_browser.sync.registries import RegistryDetails, add_registry  # noqa: E402
+from registry_browser.sync.statistics import Statistics  # noqa: E402
+from registry_browser.sync.store import store_changes  # noqa: E402
+from registry_browser.sync.store_content import store_content  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry_browser.models import Registry
+    from registry_browser.sync.observed import RepositoryChanges
+
+TAGS = 50
+
+
+def batches(
+    manifests: int,
+) -> Iterator[tuple[list[ObservedContent], list[RepositoryChanges]]]:
+    """What observers hand to the storekeeper: 500 manifests at a time, 50 in a repository."""
+    for start in range(0, manifests, BATCH_MANIFESTS):
+        contents: list[ObservedContent] = []
+        changes: list[RepositoryChanges] = []
+        for number in range(start // TAGS, (start + BATCH_MANIFESTS) // TAGS):
+            content, change = _repository(number)
+            contents += content
+            changes.append(change)
+        yield contents, changes
+
+
+def _repository(number: int) -> tuple[list[ObservedContent], RepositoryChanges]:
+    path = f"team-{number // 20}/app-{number}"
+    contents = []
+    for tag in range(TAGS):
+        built = image(path, number, tag)
+        body, config_body = built.body, built.blobs[0].data or b""
+        manifest, config = parse_manifest(body, built.media_type), parse_config(config_body)
+        contents.append(
+            ObservedContent(built.digest, built.media_type, body, manifest, config, config_body)
+        )
+    tags = {f"1.{tag}.0": content.digest for tag, content in enumerate(contents)}
+    now = timezone.now()
+    observed = ObservedRepository(path, now, listed=frozenset(tags), tags=tags, read_at=now)
+    return contents, decide(KnownRepository(path), observed)
+
+
+def store(
+    registry: Registry,
+    contents: list[ObservedContent],
+    changes: list[RepositoryChanges],
+    statistics: Statistics,
+) -> None:
+    """Store as `Crawl` does."""
+    statistics.note(store_content(registry.pk, contents, now=timezone.now()))
+    store_changes(registry, changes)
+
+
+def main(manifests: int) -> dict[str, float]:
+    """Return how many manifests were stored in how many seconds, `processor` of them our own."""
+    prepare_database()
+    details = RegistryDetails(name="bench", url="http://127.0.0.1:1", sync_interval=None)
+    registry = add_registry(details, actor="bench", now=timezone.now())
+    statistics, seconds, processor, stored = Statistics(), 0.0, 0.0, 0
+    for contents, changes in batches(manifests):
+        began, worked = time.perf_counter(), time.process_time()
+        store(registry, contents, changes, statistics)
+        seconds += time.perf_counter() - began
+        processor += time.process_time() - worked
+        stored += len(contents)
+    return {"manifests": stored, "seconds": seconds, "processor": processor}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(main(int(sys.argv[1]))))

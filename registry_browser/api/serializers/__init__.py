@@ -1,0 +1,3 @@
+"""The fields that answers have and bodies may have, one file for each subject. Names here are a
+promise to callers.
+"""

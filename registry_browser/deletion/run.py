@@ -1,0 +1,303 @@
+"""The only file that deletes: one plan, item by item, by digest.
+
+    look ▶ store "deleting" ▶ DELETE ▶ store the outcome ▶ next
+
+State is stored before and after each call, so a run that dies at any instant is taken up where it
+was: an item found in "deleting" is looked for in the registry, and what is gone counts as deleted,
+what is there is looked at and tried again. Whatever cannot be made sure of is left alone.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from asgiref.sync import sync_to_async
+
+from registry_browser.deletion.look import CannotLook, Watch
+from registry_browser.deletion.progress import freed_bytes
+from registry_browser.models import (
+    DeletionItem,
+    DeletionPlan,
+    Outcome,
+    PlanPhase,
+    PlanState,
+    Registry,
+    Repository,
+)
+from registry_browser.models.deletion import OPEN
+from registry_browser.oci.client import RegistryClient
+from registry_browser.oci.errors import RegistryError, Unreachable
+from registry_browser.oci.push import DeletionAnswer, DeletionOutcome, delete_manifest
+
+ATTEMPTS = 2
+"""How often a DELETE is sent that gets no answer and, as a look shows, had no effect."""
+SILENT_IN_A_ROW = 3
+"""After so many items without an answer, or told to slow down, the registry is given up."""
+REFUSALS_IN_A_ROW = 3
+"""After so many refusals a repository is left alone."""
+FIGURE_EVERY = 5.0
+"""Seconds between two counts of the bytes that come back so far."""
+
+
+class Run:
+    """Deletes what is open in a plan until nothing is, time is up, or a person cancels."""
+
+    def __init__(
+        self,
+        plan: DeletionPlan,
+        registry: Registry,
+        client: RegistryClient,
+        *,
+        clock: Callable[[], datetime],
+        seconds: float,
+        on_progress: Callable[[], None],
+    ) -> None:
+        self._plan = plan
+        self._registry = registry
+        self._client = client
+        self._clock = clock
+        self._on_progress = on_progress
+        self._deadline = time.monotonic() + seconds
+        self._counted_at = time.monotonic()
+        self._watch: Watch | None = None
+        self._path = ""
+        self._refusals = 0
+        self._silent = 0
+        self._slowed = 0
+        self._closed: set[str] = set()
+
+    async def go(self) -> bool:
+        """Work. Returns whether the run is over: nothing is open any more."""
+        while True:
+            item = await sync_to_async(self._next)()
+            if item is None:
+                return True
+            if item.outcome == Outcome.DELETING:
+                await self._take_up(item)
+            else:
+                await self._delete(item)
+            await sync_to_async(self._report)()
+            if time.monotonic() > self._deadline:
+                return False
+
+    def _next(self) -> DeletionItem | None:
+        """The next open item, in order; what a dead worker was at comes first. None when over."""
+        plan = self._plan
+        plan.refresh_from_db(fields=["cancel_requested"])
+        open_items = DeletionItem.objects.filter(plan=plan, outcome__in=OPEN)
+        under_way = open_items.filter(outcome=Outcome.DELETING).first()
+        if under_way is not None:
+            return under_way
+        self._registry.refresh_from_db(fields=["deletion_allowed"])
+        if not self._registry.deletion_allowed:
+            self._stop(f"Deletion was switched off for {plan.registry_name} while this ran.")
+        if plan.cancel_requested:
+            self._stop("")
+        item = open_items.exclude(path__in=self._closed).order_by("position").first()
+        if item is None:
+            self._end_open("Not tried: the registry refused everything else in this repository.")
+        return item
+
+    async def _take_up(self, item: DeletionItem) -> None:
+        """Find out what became of a call whose answer nobody stored."""
+        try:
+            there = await self._client.manifest_exists(item.path, item.digest)
+        except RegistryError as error:
+            detail = f"It is not known whether it was deleted: {error}"
+            await self._store(item, Outcome.NO_ANSWER, None, detail)
+            await self._count_silence(error)
+            return
+        if there:
+            item.outcome = Outcome.WAITING
+            await item.asave(update_fields=["outcome"])
+        else:
+            detail = "The call was cut off; a look afterwards shows that it is gone."
+            await self._store(item, Outcome.DELETED, None, detail)
+
+    async def _delete(self, item: DeletionItem) -> None:
+        watch = await self._watch_of(item.path)
+        if watch is None:
+            await self._store(
+                item, Outcome.SKIPPED, None, "The record does not hold its repository any more."
+            )
+            return
+        try:
+            look = await watch.look(item.digest)
+        except CannotLook as unseen:
+            await self._store(item, Outcome.SKIPPED, None, f"Not checked, so left alone. {unseen}")
+            await self._count_silence(unseen.error)
+            return
+        self._silent = 0
+        if not look.safe:
+            item.evidence = look.evidence
+            await self._store(item, Outcome.SKIPPED, None, look.reason)
+            return
+        await self._mark_deleting(item, look.evidence)
+        answer = await delete_manifest(self._client, item.path, item.digest)
+        await self._settle(item, answer)
+
+    async def _watch_of(self, path: str) -> Watch | None:
+        if self._watch is None or self._path != path:
+            self._watch, self._path, self._refusals = None, path, 0
+            rows = Repository.objects.filter(registry=self._registry, path=path, gone_at=None)
+            if (repository := await rows.afirst()) is not None:
+                self._watch = Watch(
+                    self._client,
+                    self._plan,
+                    repository,
+                    clock=self._clock,
+                    asks_referrers=self._registry.capabilities.get("referrers_api") is True,
+                    concurrency=self._registry.concurrency,
+                )
+        return self._watch
+
+    async def _mark_deleting(self, item: DeletionItem, evidence: dict[str, object]) -> None:
+        item.outcome, item.evidence = Outcome.DELETING, evidence
+        item.started_at, item.finished_at = self._clock(), None
+        item.attempts += 1
+        await item.asave()
+
+    async def _settle(self, item: DeletionItem, answer: DeletionAnswer) -> None:
+        """Store what an answer means; look where it does not say."""
+        match answer.outcome:
+            case DeletionOutcome.ACCEPTED:
+                self._refusals = self._slowed = 0
+                await self._store(item, Outcome.DELETED, answer.status, "")
+            case DeletionOutcome.ABSENT:
+                await self._settle_absent(item, answer)
+            case DeletionOutcome.UNKNOWN:
+                await self._settle_unknown(item, answer)
+            case DeletionOutcome.RATE_LIMITED:
+                detail = f"The registry asks to slow down; nothing was deleted. {answer.detail}"
+                await self._store(item, Outcome.SLOWED, answer.status, detail)
+                self._slowed += 1
+                if self._slowed >= SILENT_IN_A_ROW:
+                    await sync_to_async(self._stop)("The registry keeps asking to slow down.")
+            case _:
+                await self._settle_refused(item, answer)
+
+    async def _settle_absent(self, item: DeletionItem, answer: DeletionAnswer) -> None:
+        """404 may mean gone, or that this registry deletes nothing untagged by digest (Quay)."""
+        try:
+            there = await self._client.manifest_exists(item.path, item.digest)
+        except RegistryError as error:
+            detail = f"404, and it cannot be looked for: {error}"
+            await self._store(item, Outcome.NO_ANSWER, answer.status, detail)
+            return
+        if there:
+            self._refusals += 1
+            detail = "404, and yet it is there: this registry does not delete it by digest."
+            await self._store(item, Outcome.REFUSED, answer.status, detail)
+            self._close_if_refusing(item.path)
+            return
+        with_subject = await sync_to_async(self._went_with_its_subject)(item)
+        item.went_along = with_subject
+        detail = (
+            "The registry took it together with its subject."
+            if with_subject
+            else "Someone else deleted it."
+        )
+        await self._store(item, Outcome.ALREADY_GONE, answer.status, detail)
+
+    def _went_with_its_subject(self, item: DeletionItem) -> bool:
+        """Whether this plan deleted its subject before: ACR deletes referrers along."""
+        if not item.because_of:
+            return False
+        subject = DeletionItem.objects.filter(
+            plan=self._plan, path=item.path, digest=item.because_of, outcome=Outcome.DELETED
+        )
+        reasons = "its subject is in this plan"
+        return subject.exists() and reasons in item.reasons
+
+    async def _settle_unknown(self, item: DeletionItem, answer: DeletionAnswer) -> None:
+        said = answer.detail or "no answer came"
+        try:
+            there = await self._client.manifest_exists(item.path, item.digest)
+        except RegistryError as error:
+            detail = f"It is not known whether it was deleted: {said} A look failed, too: {error}"
+            await self._store(item, Outcome.NO_ANSWER, answer.status, detail)
+            await self._count_silence(error)
+            return
+        if not there:
+            detail = f"{said} A look afterwards shows that it is gone."
+            await self._store(item, Outcome.DELETED, answer.status, detail)
+        elif item.attempts < ATTEMPTS:
+            item.outcome = Outcome.WAITING
+            await item.asave(update_fields=["outcome"])
+        else:
+            detail = f"{said} It is still there."
+            await self._store(item, Outcome.NO_ANSWER, answer.status, detail)
+
+    async def _settle_refused(self, item: DeletionItem, answer: DeletionAnswer) -> None:
+        self._refusals += 1
+        await self._store(item, Outcome.REFUSED, answer.status, _refusal(answer))
+        if answer.outcome == DeletionOutcome.UNSUPPORTED:
+            self._closed.add(item.path)
+        self._close_if_refusing(item.path)
+
+    def _close_if_refusing(self, path: str) -> None:
+        if self._refusals >= REFUSALS_IN_A_ROW:
+            self._closed.add(path)
+
+    async def _store(
+        self, item: DeletionItem, outcome: Outcome, status: int | None, detail: str
+    ) -> None:
+        item.outcome, item.status, item.detail = outcome, status, detail
+        item.finished_at = self._clock()
+        await item.asave()
+
+    async def _count_silence(self, error: RegistryError) -> None:
+        """Give up after some items in a row for which the registry could not be reached."""
+        self._silent += 1
+        if self._silent >= SILENT_IN_A_ROW:
+            why = "cannot be reached" if isinstance(error, Unreachable) else "does not answer"
+            reason = f"{self._plan.registry_name} {why}: {error}"
+            await sync_to_async(self._stop)(reason)
+
+    def _stop(self, error: str) -> None:
+        """End the run here; an empty `error` is a person's wish."""
+        if error:
+            self._plan.error = error
+            self._plan.save(update_fields=["error"])
+        self._end_open(f"Not tried. {error}" if error else "Not tried: the run was cancelled.")
+
+    def _end_open(self, detail: str) -> None:
+        DeletionItem.objects.filter(plan=self._plan, outcome=Outcome.WAITING).update(
+            outcome=Outcome.CANCELLED, detail=detail, finished_at=self._clock()
+        )
+
+    def _report(self) -> None:
+        if time.monotonic() - self._counted_at > FIGURE_EVERY:
+            self._counted_at = time.monotonic()
+            self._plan.freed_bytes = freed_bytes(self._plan)
+            DeletionPlan.objects.filter(pk=self._plan.pk).update(freed_bytes=self._plan.freed_bytes)
+        DeletionPlan.objects.filter(pk=self._plan.pk).update(heartbeat_at=self._clock())
+        self._on_progress()
+
+
+def end_state(plan: DeletionPlan) -> PlanState:
+    """How a run ended: as a person wished, for a reason of its own, or with every item settled."""
+    if plan.error:
+        return PlanState.FAILED
+    return PlanState.CANCELLED if plan.cancel_requested else PlanState.DONE
+
+
+def after_deleting(plan: DeletionPlan) -> PlanPhase:
+    """What follows: a sync, if anything can have changed in the registry."""
+    touched = DeletionItem.objects.filter(plan=plan).exclude(
+        outcome__in=(Outcome.WAITING, Outcome.CANCELLED)
+    )
+    return PlanPhase.SYNCING if touched.exists() else PlanPhase.NONE
+
+
+def _refusal(answer: DeletionAnswer) -> str:
+    """The registry's refusal, as what it means."""
+    said = f" ({answer.detail})" if answer.detail else ""
+    match answer.outcome:
+        case DeletionOutcome.UNSUPPORTED:
+            return f"The registry has deletion turned off{said}."
+        case DeletionOutcome.LOCKED:
+            return f"The registry protects it: locked, immutable, or part of an index{said}."
+        case DeletionOutcome.TAGGED:
+            return f"The registry says that a tag points to it{said}."
+    return f"The account in use may not delete it{said}."

@@ -1,0 +1,43 @@
+"""Who did what in the dashboard."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any
+
+from registry_browser.models import AuditEvent
+
+_address: ContextVar[str | None] = ContextVar("address", default=None)
+
+
+@contextmanager
+def asked_from(address: str | None) -> Iterator[None]:
+    """Whatever is recorded meanwhile was asked for from this IP address."""
+    before = _address.set(address)
+    try:
+        yield
+    finally:
+        _address.reset(before)
+
+
+def record(
+    action: str,
+    *,
+    actor: str,
+    now: datetime,
+    about: str = "",
+    detail: dict[str, Any] | None = None,
+    address: str | None = None,
+) -> None:
+    """Write one event in the caller's transaction. `action` reads `subject:verb`; `detail` must
+    hold no secret. Without `address` it is the one that `asked_from` names, if any.
+    """
+    AuditEvent.objects.create(
+        at=now,
+        actor=actor,
+        action=action,
+        about=about[:500],
+        detail=detail or {},
+        address=address or _address.get(),
+    )

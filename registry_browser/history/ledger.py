@@ -1,0 +1,91 @@
+"""The ledger of tags: what each was seen to do, and the spans of time derived from that."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from django.db import connection
+
+from registry_browser.models import TagEvent, TagEventKind, TagSpan
+
+# A tag has one open span at most, so closing by repository and name touches one row, found by
+# `one_open_span`.
+_CLOSE_SPANS = """
+UPDATE registry_browser_tagspan span
+   SET until_not_before = event.not_before, until_seen_at = event.seen_at
+  FROM unnest(%(repositories)s::bigint[], %(tags)s::text[], %(not_before)s::timestamptz[],
+    %(seen_at)s::timestamptz[])
+       AS event (repository_id, tag, not_before, seen_at)
+ WHERE span.repository_id = event.repository_id AND span.tag = event.tag
+   AND span.until_seen_at IS NULL
+"""
+
+
+def record_tag_events(events: Sequence[TagEvent]) -> None:
+    """Append `events` and derive their spans, in the caller's transaction; those of one tag in
+    their order.
+    """
+    TagEvent.objects.bulk_create(events, batch_size=2000)
+    for each_tag_once in _rounds(events):
+        _record_spans(each_tag_once)
+
+
+def _rounds(events: Sequence[TagEvent]) -> list[list[TagEvent]]:
+    """The first event of every tag, then the second of those that have one, and so on."""
+    rounds: list[list[TagEvent]] = []
+    so_far: Counter[tuple[int, str]] = Counter()
+    for event in events:
+        place = (event.repository_id, event.tag)
+        if so_far[place] == len(rounds):
+            rounds.append([])
+        rounds[so_far[place]].append(event)
+        so_far[place] += 1
+    return rounds
+
+
+def _record_spans(events: Sequence[TagEvent]) -> None:
+    closing = [
+        event for event in events if event.kind in (TagEventKind.MOVED, TagEventKind.DELETED)
+    ]
+    if closing:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _CLOSE_SPANS,
+                {
+                    "repositories": [event.repository_id for event in closing],
+                    "tags": [event.tag for event in closing],
+                    "not_before": [event.not_before for event in closing],
+                    "seen_at": [event.seen_at for event in closing],
+                },
+            )
+    TagSpan.objects.bulk_create(
+        [
+            TagSpan(
+                repository_id=event.repository_id,
+                tag=event.tag,
+                digest=event.new_digest,
+                since_not_before=event.not_before,
+                since_seen_at=event.seen_at,
+            )
+            for event in events
+            if event.new_digest
+        ],
+        batch_size=2000,
+    )
+
+
+def tags_seen_before(tags: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Those of `tags` (repository id, name) that once stood there: a tag that comes back is
+    restored, not created.
+    """
+    if not tags:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT repository_id, tag"
+            " FROM unnest(%s::bigint[], %s::text[]) AS wanted (repository_id, tag)"
+            " WHERE EXISTS (SELECT FROM registry_browser_tagspan span"
+            " WHERE span.repository_id = wanted.repository_id"
+            ' AND span.tag = wanted.tag COLLATE "C")',
+            [[repository for repository, _ in tags], [name for _, name in tags]],
+        )
+        return set(cursor.fetchall())

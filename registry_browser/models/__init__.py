@@ -1,0 +1,115 @@
+"""The record: what we know, in Postgres. Rows and their constraints; what they mean together is up
+to the layers above.
+"""
+
+from registry_browser.models.accounts import ApiToken, Role, SignInToken, User
+from registry_browser.models.bases import BaseImage
+from registry_browser.models.content import (
+    Blob,
+    BlobRole,
+    ImageConfig,
+    Manifest,
+    ManifestBlob,
+    ManifestBody,
+    ManifestChild,
+    ManifestKind,
+)
+from registry_browser.models.deletion import (
+    DeletionItem,
+    DeletionKept,
+    DeletionPlan,
+    ItemUndo,
+    KeptBecause,
+    Outcome,
+    PlanPhase,
+    PlanState,
+    Protection,
+    UndoState,
+)
+from registry_browser.models.ledger import AuditEvent, EventSource, TagEvent, TagEventKind, TagSpan
+from registry_browser.models.notification import (
+    Delivery,
+    DeliveryState,
+    NotificationEndpoint,
+    NotificationKind,
+    ToldEvent,
+    ToldOutcome,
+    new_secret,
+)
+from registry_browser.models.presence import (
+    KnownBy,
+    Presence,
+    PresenceState,
+    Repository,
+    RepositoryBlob,
+    Tag,
+)
+from registry_browser.models.registry import Namespace, Registry, RegistryState
+from registry_browser.models.runs import (
+    ACTIVE,
+    ItemState,
+    RunState,
+    SyncItem,
+    SyncPhase,
+    SyncRun,
+    SyncTrigger,
+    WorkerHeartbeat,
+)
+from registry_browser.models.seals import Seal, SealMarks
+
+__all__ = [
+    "ACTIVE",
+    "ApiToken",
+    "AuditEvent",
+    "BaseImage",
+    "Blob",
+    "BlobRole",
+    "DeletionItem",
+    "DeletionKept",
+    "DeletionPlan",
+    "Delivery",
+    "DeliveryState",
+    "EventSource",
+    "ImageConfig",
+    "ItemState",
+    "ItemUndo",
+    "KeptBecause",
+    "KnownBy",
+    "Manifest",
+    "ManifestBlob",
+    "ManifestBody",
+    "ManifestChild",
+    "ManifestKind",
+    "Namespace",
+    "NotificationEndpoint",
+    "NotificationKind",
+    "Outcome",
+    "PlanPhase",
+    "PlanState",
+    "Presence",
+    "PresenceState",
+    "Protection",
+    "Registry",
+    "RegistryState",
+    "Repository",
+    "RepositoryBlob",
+    "Role",
+    "RunState",
+    "Seal",
+    "SealMarks",
+    "SignInToken",
+    "SyncItem",
+    "SyncPhase",
+    "SyncRun",
+    "SyncTrigger",
+    "Tag",
+    "TagEvent",
+    "TagEventKind",
+    "TagSpan",
+    "ToldEvent",
+    "ToldOutcome",
+    "UndoState",
+    "User",
+    "WorkerHeartbeat",
+    "new_secret",
+]

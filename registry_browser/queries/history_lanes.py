@@ -1,0 +1,206 @@
+"""What a timeline draws: the tags that are worth a lane, and their spans in a window of time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+
+from registry_browser.models import Registry, Tag
+from registry_browser.queries.history_events import HistoryFilter, Scope, like_pattern, matching
+from registry_browser.queries.history_standing import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+LANES = 12
+SPANS = 400
+EVENTS_READ = 2000
+"""Tags of so many of the newest events are offered a lane."""
+STANDING_READ = 200
+SLICES = 96
+"""A lane with too many spans is drawn as how often it changed in each so-many-th of the window."""
+
+Key = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """One tag in a window. Where its spans are too many to draw, `spans` is empty and `slices` has
+    the number of changes in each of SLICES equal parts of the window.
+    """
+
+    registry: str
+    repository: int
+    path: str
+    tag: str
+    spans: list[Span]
+    slices: list[int]
+
+    @property
+    def changes(self) -> int:
+        return sum(self.slices) if self.slices else len(self.spans)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lanes:
+    """A page of lanes: named tags first, then by last change. `total` is how many there are."""
+
+    lanes: list[Lane]
+    first: int
+    total: int
+    page: int
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.lanes) - 1
+
+    @property
+    def more(self) -> bool:
+        return self.last < self.total
+
+
+def lanes(
+    scope: Scope,
+    wanted: HistoryFilter,
+    since: datetime,
+    until: datetime,
+    *,
+    page: int = 1,
+) -> Lanes:
+    """The lanes of the tags that the filter means, in a constant number of statements."""
+    found = _candidates(scope, wanted)
+    start = (page - 1) * LANES
+    shown = found[start : start + LANES]
+    names = dict(Registry.objects.values_list("pk", "name"))
+    keys = [(repository, tag) for _, repository, _, tag in shown]
+    counts = _counts(keys, since, until)
+    crowded = _crowded(counts)
+    spans = _spans([key for key in keys if key not in crowded], since, until)
+    slices = _slices([key for key in keys if key in crowded], since, until)
+    return Lanes(
+        lanes=[
+            Lane(
+                registry=names.get(registry, ""),
+                repository=repository,
+                path=path,
+                tag=tag,
+                spans=spans.get((repository, tag), []),
+                slices=slices.get((repository, tag), []),
+            )
+            for registry, repository, path, tag in shown
+        ],
+        first=start + 1,
+        total=len(found),
+        page=page,
+    )
+
+
+def _candidates(scope: Scope, wanted: HistoryFilter) -> list[tuple[int, int, str, str]]:
+    """Tags as (registry, repository, path, tag): those whose names say no version, then the others;
+    both by last change.
+    """
+    recent = matching(scope, wanted).values_list("registry_id", "repository_id", "path", "tag")
+    found = dict.fromkeys(recent[:EVENTS_READ])
+    if scope.repository is not None and not wanted.digest and not wanted.actor:
+        found |= dict.fromkeys(_standing_tags(scope.repository, wanted.tag))
+    return sorted(found, key=lambda each: any(letter.isdigit() for letter in each[3]))
+
+
+def _standing_tags(repository: int, glob: str) -> list[tuple[int, int, str, str]]:
+    """Tags that have not moved for long still stand; by `tag_changed`."""
+    tags = Tag.objects.filter(repository=repository).order_by("-changed_at")
+    if glob:
+        tags = tags.filter(name__like=like_pattern(glob))
+    return list(
+        tags.values_list("repository__registry_id", "repository_id", "repository__path", "name")[
+            :STANDING_READ
+        ]
+    )
+
+
+_WANTED = """
+  FROM unnest(%(repositories)s::bigint[], %(tags)s::text[]) AS wanted (repository_id, tag)
+  JOIN registry_browser_tagspan span
+    ON span.repository_id = wanted.repository_id AND span.tag = wanted.tag COLLATE "C"
+ WHERE span.since_seen_at <= %(until)s
+   AND (span.until_seen_at IS NULL OR span.until_seen_at >= %(since)s)
+"""
+
+_COUNTS = f"SELECT span.repository_id, span.tag, count(*) {_WANTED} GROUP BY 1, 2"
+
+_SPANS = f"""
+SELECT span.repository_id, span.tag, span.digest, span.since_not_before, span.since_seen_at,
+       span.until_not_before, span.until_seen_at {_WANTED}
+ ORDER BY span.since_seen_at, span.id
+"""
+
+_SLICES = f"""
+SELECT span.repository_id, span.tag,
+       width_bucket(extract(epoch FROM span.since_seen_at),
+                    extract(epoch FROM %(since)s::timestamptz),
+                    extract(epoch FROM %(until)s::timestamptz), %(slices)s) AS slice, count(*)
+ {_WANTED} AND span.since_seen_at >= %(since)s
+ GROUP BY 1, 2, 3
+"""
+
+
+def _counts(keys: Sequence[Key], since: datetime, until: datetime) -> dict[Key, int]:
+    return {(row[0], row[1]): row[2] for row in _ask(_COUNTS, keys, since, until)}
+
+
+def _crowded(counts: dict[Key, int]) -> set[Key]:
+    """The lanes to draw as density, the fullest first, so that the rest is SPANS at most."""
+    crowded, total = set(), sum(counts.values())
+    for key, count in sorted(counts.items(), key=lambda each: -each[1]):
+        if total <= SPANS:
+            break
+        crowded.add(key)
+        total -= count
+    return crowded
+
+
+def _spans(keys: Sequence[Key], since: datetime, until: datetime) -> dict[Key, list[Span]]:
+    found: dict[Key, list[Span]] = {}
+    for repository, tag, digest, since_nb, since_at, until_nb, until_at in _ask(
+        _SPANS, keys, since, until
+    ):
+        found.setdefault((repository, tag), []).append(
+            Span(
+                digest=digest,
+                since_not_before=since_nb,
+                since_seen_at=since_at,
+                until_not_before=until_nb,
+                until_seen_at=until_at,
+            )
+        )
+    return found
+
+
+def _slices(keys: Sequence[Key], since: datetime, until: datetime) -> dict[Key, list[int]]:
+    found = {key: [0] * SLICES for key in keys}
+    for repository, tag, number, count in _ask(_SLICES, keys, since, until):
+        # The end of the window itself falls beyond its last part.
+        found[repository, tag][min(number, SLICES) - 1] += count
+    return found
+
+
+def _ask(
+    statement: str, keys: Sequence[Key], since: datetime, until: datetime
+) -> list[tuple[Any, ...]]:
+    if not keys:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement,
+            {
+                "repositories": [repository for repository, _ in keys],
+                "tags": [tag for _, tag in keys],
+                "since": since,
+                "until": until,
+                "slices": SLICES,
+            },
+        )
+        return list(cursor.fetchall())

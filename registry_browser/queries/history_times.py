@@ -1,0 +1,41 @@
+"""Moments and spans of time as people write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+SPANS = {"7d": timedelta(days=7), "30d": timedelta(days=30), "1y": timedelta(days=365)}
+
+
+def read_moment(text: str, *, end_of_day: bool = False) -> datetime:
+    """A moment from ISO 8601, also "2026-11-11 09:00"; UTC unless the text says otherwise.
+
+    A day alone is its first moment, or its last with `end_of_day`. Raises ValueError with a
+    sentence for anything else.
+    """
+    stripped = text.strip()
+    try:
+        read = datetime.fromisoformat(stripped)
+        moment = read if read.tzinfo else read.replace(tzinfo=UTC)
+        is_day = len(stripped) <= 10
+        if is_day and end_of_day:
+            moment += timedelta(days=1) - timedelta(microseconds=1)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"“{stripped[:40]}” is no moment; write it as 2026-11-11 09:00 (UTC)."
+        ) from None
+
+
+def in_words(moment: datetime) -> str:
+    """A moment in a sentence, to the second: "20 Nov 2026 14:26:31 UTC"."""
+    utc = moment.astimezone(UTC)
+    return f"{utc.day} {utc:%b %Y %H:%M:%S} UTC"
+
+
+def written(moment: datetime) -> str:
+    """A moment for an address or a field, which `read_moment` reads back."""
+    utc = moment.astimezone(UTC)
+    if utc.microsecond:
+        return f"{utc:%Y-%m-%dT%H:%M:%S.%f}Z"
+    return f"{utc:%Y-%m-%d %H:%M:%S}" if utc.second else f"{utc:%Y-%m-%d %H:%M}"

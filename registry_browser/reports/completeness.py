@@ -1,0 +1,64 @@
+"""How complete the figures of a place are: what was listed when, and what nobody can list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from registry_browser.reports.rows import IN_SCOPE, below, fetch
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from registry_browser.models import Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completeness:
+    """What was seen of `repositories`: all tags of `complete` ones, between two moments.
+
+    `listing` of them have their untagged manifests listed by the registry. Of the others we know
+    what was seen since they are watched, all of them since `known_since`.
+    """
+
+    repositories: int
+    complete: int
+    first_listed_at: datetime | None
+    last_listed_at: datetime | None
+    listing: int
+    known_since: datetime | None
+    incomplete_path: str
+    incomplete_reason: str
+
+    @property
+    def is_complete(self) -> bool:
+        return self.complete == self.repositories and self.repositories > 0
+
+    @property
+    def lists_untagged(self) -> bool:
+        return self.listing == self.repositories and self.repositories > 0
+
+
+_COMPLETENESS = f"""
+SELECT count(*) AS repositories, count(*) FILTER (WHERE complete) AS complete,
+       min(tags_complete_at) FILTER (WHERE complete) AS first_listed_at,
+       max(tags_complete_at) FILTER (WHERE complete) AS last_listed_at,
+       count(*) FILTER (WHERE lists_untagged) AS listing,
+       max(untagged_known_since) FILTER (WHERE NOT lists_untagged) AS known_since,
+       coalesce((array_agg(path ORDER BY path) FILTER (WHERE NOT complete))[1], '')
+         AS incomplete_path,
+       coalesce((array_agg(incomplete_reason ORDER BY path) FILTER (WHERE NOT complete))[1], '')
+         AS incomplete_reason
+  FROM registry_browser_repository repository
+ WHERE registry_id = %(registry)s AND gone_at IS NULL AND {IN_SCOPE}
+"""
+
+
+def completeness(registry: Registry, prefix: str = "") -> Completeness:
+    """Of the repository at `prefix` and all below it; one statement, a range of `repository_path`.
+
+    `known_since` is that of the repository watched for the shortest time: only from then on is
+    the whole place known.
+    """
+    [row] = fetch(Completeness, _COMPLETENESS, {"registry": registry.pk, **below(prefix)})
+    return row

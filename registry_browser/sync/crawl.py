@@ -1,0 +1,347 @@
+"""One event loop that reads repositories of one registry while the caller's thread stores what was
+read.
+
+    queue of items ──▶ observers (one a repository, politely paced) ──▶ bounded queue ──▶
+    storekeeper ──▶ record
+
+The storekeeper takes whatever has come in since it last stored, in order, so that content is always
+stored before what points to it. The queue is bounded in items and bytes: when the database is
+slower than the registry, observers wait, and a repository of any size passes through the same
+memory.
+
+The database is touched only through `sync_to_async`, which runs on the thread that started the
+crawl: its connection, its transaction, its advisory lock.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from asgiref.sync import sync_to_async
+from django.db import transaction
+
+from registry_browser.models import ItemState, Registry, SyncItem, SyncRun
+from registry_browser.oci.client import RegistryClient
+from registry_browser.sync.content import Content
+from registry_browser.sync.decide import decide
+from registry_browser.sync.known import load_known
+from registry_browser.sync.observe import observe_repository
+from registry_browser.sync.observed import KnownRepository, ObservedContent, RepositoryChanges
+from registry_browser.sync.progress import WRITE_EVERY, Progress
+from registry_browser.sync.statistics import Statistics
+from registry_browser.sync.store import StoredResult, store_changes
+from registry_browser.sync.store_content import holds_manifests, known_manifests, store_content
+
+BATCH_MANIFESTS = 500
+BATCH_BYTES = 8 * 1024 * 1024
+BATCH_REPOSITORIES = 200
+GATHER_SECONDS = 0.5
+"""For so long a batch grows after its first piece: many small ones cost several times as much."""
+CLAIM = 32
+"""Repositories that are taken from the run's queue at once."""
+TOO_OFTEN_UNREACHABLE = 3
+"""After so many repositories in a row without any answer the registry is given up for this run."""
+
+Incoming = ObservedContent | RepositoryChanges
+
+
+@dataclass(slots=True)
+class CrawlResult:
+    """How a crawl ended: `finished` when no repository is left to read; `failure` says that the
+    registry is out of reach.
+    """
+
+    finished: bool = False
+    cancelled: bool = False
+    failure: str = ""
+
+
+class Crawl:
+    """Reads what is queued in a run's items until nothing is left, time is up, or a person cancels.
+
+    Leaves listing the catalog before, and believing absences after, to `run`.
+    """
+
+    def __init__(
+        self,
+        run: SyncRun,
+        client: RegistryClient,
+        *,
+        clock: Callable[[], datetime],
+        seconds: float,
+        on_progress: Callable[[], None],
+    ) -> None:
+        self._run = run
+        self._registry: Registry = run.registry
+        self._client = client
+        self._clock = clock
+        self._on_progress = on_progress
+        self._deadline = time.monotonic() + seconds
+        self._concurrency = run.registry.concurrency
+        self._progress = Progress(run.pk)
+        self._statistics = Statistics()
+        self._asks_referrers = run.registry.capabilities.get("referrers_api") is True
+        self._reading: set[str] = set()
+        self._incoming: asyncio.Queue[Incoming] = asyncio.Queue(maxsize=BATCH_MANIFESTS)
+        self._is_time_to_store = asyncio.Event()
+        self._space = _Space(BATCH_BYTES, when_full=self._is_time_to_store.set)
+        self._lookups = _Lookups(self._registry.pk)
+        self._requests_counted = self._bytes_counted = 0
+        self._silent_in_a_row = 0
+        self._content = Content(
+            client,
+            sink=self._hand_on,
+            which_are_known=self._lookups,
+            asks_referrers=self._asks_referrers,
+        )
+        self.result = CrawlResult()
+
+    async def go(self) -> CrawlResult:
+        """Crawl. Raises what the database raises; what the registry answers is in the result and in
+        the record.
+        """
+        tasks = [
+            asyncio.create_task(work)
+            for work in (self._observe_and_store_all(), self._keep_store(), self._report())
+        ]
+        try:
+            # The last two end by failing alone.
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.gather(*done)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await self._write_progress()
+        return self.result
+
+    async def _observe_and_store_all(self) -> None:
+        await self._observe_all()
+        self._is_time_to_store.set()
+        await self._incoming.join()
+
+    async def _observe_all(self) -> None:
+        """Claim repositories and observe `concurrency` of them at a time."""
+        under_way: set[asyncio.Task[None]] = set()
+        waiting: list[KnownRepository] = []
+        try:
+            while True:
+                if not waiting and not self._should_stop():
+                    waiting = await sync_to_async(self._claim)()
+                    self.result.finished = not waiting
+                while waiting and len(under_way) < self._concurrency and not self._should_stop():
+                    under_way.add(asyncio.create_task(self._observe(waiting.pop())))
+                if not under_way:
+                    break
+                done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.gather(*done)
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+        if waiting:
+            await sync_to_async(self._give_back)([known.path for known in waiting])
+
+    def _should_stop(self) -> bool:
+        stopped = self.result.cancelled or bool(self.result.failure)
+        return stopped or time.monotonic() > self._deadline
+
+    def _claim(self) -> list[KnownRepository]:
+        """The next repositories of the run, marked as being read. The crawl lock makes us the only
+        one who claims.
+        """
+        self._run.refresh_from_db(fields=["full_check"])  # Somebody may have joined.
+        items = list(
+            SyncItem.objects.filter(run=self._run, state=ItemState.QUEUED)
+            .exclude(path__in=self._reading)
+            .order_by("-urgent", "pk")[:CLAIM]
+        )
+        self._reading |= {item.path for item in items}
+        SyncItem.objects.filter(pk__in=[item.pk for item in items]).update(state=ItemState.READING)
+        return load_known(
+            self._registry.pk,
+            [item.path for item in items],
+            listed={item.path: item.listed for item in items},
+            expected=self._run.catalog_complete,
+            full_check=self._run.full_check,
+        )
+
+    def _give_back(self, paths: Sequence[str]) -> None:
+        SyncItem.objects.filter(run=self._run, path__in=paths, state=ItemState.READING).update(
+            state=ItemState.QUEUED
+        )
+        self._reading -= set(paths)
+
+    async def _observe(self, known: KnownRepository) -> None:
+        observed = await observe_repository(
+            self._client,
+            known,
+            self._content,
+            clock=self._clock,
+            concurrency=self._concurrency,
+            asks_referrers=self._asks_referrers,
+            on_progress=lambda done, total: self._progress.tags_read(known.path, done, total),
+        )
+        if observed.unreachable:
+            self._silent_in_a_row += 1
+            if self._silent_in_a_row >= TOO_OFTEN_UNREACHABLE:
+                self.result.failure = observed.failure
+        else:
+            self._silent_in_a_row = 0
+        await self._put(decide(known, observed))
+
+    async def _hand_on(self, content: ObservedContent) -> None:
+        await self._space.take(len(content.body) + len(content.config_body or b""))
+        await self._put(content)
+
+    async def _put(self, incoming: Incoming) -> None:
+        if self._incoming.full():
+            self._is_time_to_store.set()
+        await self._incoming.put(incoming)
+
+    async def _keep_store(self) -> None:
+        """Store what has come in, as much at a time as there is after a moment of gathering."""
+        while True:
+            batch: list[Incoming] = [await self._incoming.get()]
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GATHER_SECONDS):
+                    await self._is_time_to_store.wait()
+            self._is_time_to_store.clear()
+            while not self._incoming.empty() and len(batch) < BATCH_MANIFESTS:
+                batch.append(self._incoming.get_nowait())
+            await sync_to_async(self._store)(batch)
+            for incoming in batch:
+                if isinstance(incoming, ObservedContent):
+                    self._space.free(len(incoming.body) + len(incoming.config_body or b""))
+                self._incoming.task_done()
+
+    def _store(self, batch: Sequence[Incoming]) -> None:
+        """Content first: what points to it stands behind it in the queue, and both may be in this
+        batch.
+        """
+        now = self._clock()
+        contents = [incoming for incoming in batch if isinstance(incoming, ObservedContent)]
+        changes = [incoming for incoming in batch if isinstance(incoming, RepositoryChanges)]
+        added = store_content(self._registry.pk, contents, now=now)
+        self._progress.new_manifests += added
+        for start in range(0, len(changes), BATCH_REPOSITORIES):
+            part = changes[start : start + BATCH_REPOSITORIES]
+            # Together, or the successor of a killed worker would find the changes stored, and
+            # would not count them.
+            with transaction.atomic():
+                self._note(part, store_changes(self._registry, part))
+        self._statistics.note(added)
+
+    def _note(self, changes: Sequence[RepositoryChanges], results: Iterable[StoredResult]) -> None:
+        """Write what became of each repository to its item. One that was asked for again meanwhile
+        stays queued.
+        """
+        stored = {result.path: result for result in results}
+        by_path = {change.path: change for change in changes}
+        items = list(
+            SyncItem.objects.select_for_update(of=("self",)).filter(
+                run=self._run, path__in=list(by_path)
+            )
+        )
+        for item in items:
+            change = by_path[item.path]
+            if (result := stored.get(item.path)) is not None:
+                item.repository_id = result.repository_id
+                item.created += result.created
+                item.moved += result.moved
+                item.restored += result.restored
+                self._progress.changed_repositories += bool(result.changes)
+            if item.state == ItemState.READING:
+                item.state = ItemState.INCOMPLETE if change.reason else ItemState.DONE
+                self._progress.done += 1
+                self._progress.incomplete_repositories += bool(change.reason)
+            # Found by name, it is as good as listed: what it lacks is a tag, not a repository.
+            item.listed |= change.listing_complete and not change.absent
+            item.detail = change.reason
+            item.tags_done = change.tags_checked
+            item.tags_total = change.tags_checked if change.listing_complete else item.tags_total
+            item.missing = list(change.missing)
+            item.missing_since = change.read_at if change.missing or change.absent else None
+            self._progress.tags_checked += change.tags_checked
+        self._reading -= by_path.keys()
+        SyncItem.objects.bulk_update(
+            items,
+            [
+                "repository", "created", "moved", "restored", "state", "detail", "listed",
+                "tags_done", "tags_total", "missing", "missing_since",
+            ],
+        )  # fmt: skip
+
+    async def _report(self) -> None:
+        """Write progress while the crawl runs, and notice that a person cancelled it."""
+        while True:
+            await asyncio.sleep(WRITE_EVERY)
+            await self._write_progress()
+
+    async def _write_progress(self) -> None:
+        stats = self._client.stats
+        self._progress.requests += stats.requests - self._requests_counted
+        self._progress.bytes_received += stats.bytes_received - self._bytes_counted
+        self._requests_counted, self._bytes_counted = stats.requests, stats.bytes_received
+        self.result.cancelled |= await sync_to_async(self._progress.write)(self._clock())
+        await sync_to_async(self._on_progress)()
+
+
+class _Lookups:
+    """Asks the record which manifests it has, for everybody who asks at the same time in one
+    statement.
+    """
+
+    def __init__(self, registry_id: int) -> None:
+        self._registry_id = registry_id
+        self._wanted: set[str] = set()
+        self._answer: asyncio.Task[set[str]] | None = None
+        self._began_empty: bool | None = None
+
+    async def __call__(self, digests: list[str]) -> set[str]:
+        if self._began_empty is None:
+            self._began_empty = not await sync_to_async(holds_manifests)(self._registry_id)
+        if self._began_empty:
+            # Whatever the record holds by now came from this crawl, which knows it.
+            return set()
+        self._wanted.update(digests)
+        if self._answer is None:
+            self._answer = asyncio.create_task(self._ask())
+            # Everybody who waits for it may have been cancelled when it fails.
+            self._answer.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return (await asyncio.shield(self._answer)) & set(digests)
+
+    async def _ask(self) -> set[str]:
+        await asyncio.sleep(0.002)  # Others are about to ask, too.
+        wanted, self._wanted, self._answer = self._wanted, set(), None
+        return await sync_to_async(known_manifests)(self._registry_id, list(wanted))
+
+
+class _Space:
+    """A bound on bytes under way. One body larger than all the room there is still passes,
+    alone.
+    """
+
+    def __init__(self, room: int, *, when_full: Callable[[], None]) -> None:
+        self._room = room
+        self._when_full = when_full
+        self._taken = 0
+        self._freed = asyncio.Condition()
+
+    async def take(self, size: int) -> None:
+        async with self._freed:
+            if self._taken + size > self._room:
+                self._when_full()
+            await self._freed.wait_for(lambda: self._taken == 0 or self._taken + size <= self._room)
+            self._taken += size
+
+    def free(self, size: int) -> None:
+        self._taken -= size
+        asyncio.get_running_loop().create_task(self._wake())
+
+    async def _wake(self) -> None:
+        async with self._freed:
+            self._freed.notify_all()

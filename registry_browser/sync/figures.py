@@ -1,0 +1,207 @@
+"""Counts and bytes of repositories and registries, kept with the data they describe.
+
+The ground is `RepositoryBlob`: which blobs the present manifests of a repository refer to, and
+whether a live one does. From it come, as sums, all figures of DESIGN's section 1: a blob is
+exclusive to a set when the set holds all its holders, and reclaimable when no holder is live. A
+change of one repository can change figures of others (a layer stops being shared): a small change
+is followed in `sync.namespaces`, to repositories and namespaces alike; after a large one, those
+that lost or gained an exclusive blob are counted along.
+
+Only one crawl a registry runs at a time (`sync.lock`), so the counts on blobs are never changed by
+two at once.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection, transaction
+
+from registry_browser.models import BlobRole, ManifestKind, PresenceState, Registry
+from registry_browser.sync.namespaces import following, refresh_namespaces
+
+_TEMPORARY = """
+CREATE TEMPORARY TABLE IF NOT EXISTS held_now (repository_id bigint, blob_id bigint, live boolean,
+  layer_manifests int, layer_places int) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS holding_change (repository_id bigint, blob_id bigint,
+  is_held boolean, live boolean, layer_manifests int, layer_places int, holder int, live_holder int,
+  more_manifests int, more_places int) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS blob_change (blob_id bigint, holders int, live_holders int,
+  layer_manifests int, layer_places int, moved boolean) ON COMMIT DELETE ROWS
+"""
+
+# What could not be parsed may need what it names: it is no reason to call a blob dangling.
+_HELD_NOW = """
+INSERT INTO held_now
+SELECT presence.repository_id, link.blob_id,
+       bool_or(presence.state <> %(dangling)s OR manifest.kind = %(unparsed)s),
+       count(DISTINCT link.manifest_id) FILTER (WHERE link.role = %(layer)s),
+       count(*) FILTER (WHERE link.role = %(layer)s)
+  FROM registry_browser_presence presence
+  JOIN registry_browser_manifest manifest ON manifest.id = presence.manifest_id
+  JOIN registry_browser_manifestblob link ON link.manifest_id = presence.manifest_id
+ WHERE presence.repository_id = ANY(%(repositories)s) AND presence.gone_at IS NULL
+ GROUP BY presence.repository_id, link.blob_id
+"""
+
+_HOLDING_CHANGES = """
+INSERT INTO holding_change
+SELECT *
+  FROM (SELECT coalesce(now.repository_id, was.repository_id) AS repository_id,
+               coalesce(now.blob_id, was.blob_id) AS blob_id, now.blob_id IS NOT NULL AS is_held,
+               now.live, now.layer_manifests, now.layer_places,
+               (now.blob_id IS NOT NULL)::int - (was.blob_id IS NOT NULL)::int AS holder,
+               coalesce(now.live, false)::int - coalesce(was.live, false)::int AS live_holder,
+               coalesce(now.layer_manifests, 0) - coalesce(was.layer_manifests, 0)
+                 AS more_manifests,
+               coalesce(now.layer_places, 0) - coalesce(was.layer_places, 0) AS more_places
+          FROM held_now now
+          FULL JOIN (SELECT * FROM registry_browser_repositoryblob
+                      WHERE repository_id = ANY(%(repositories)s)) was
+            ON was.repository_id = now.repository_id AND was.blob_id = now.blob_id) change
+ WHERE (holder, live_holder, more_manifests, more_places) <> (0, 0, 0, 0)
+"""
+
+# A blob that one repository lost and another one gained has sums of zero, and moved all the same.
+_BLOB_CHANGES = """
+INSERT INTO blob_change
+SELECT blob_id, sum(holder), sum(live_holder), sum(more_manifests), sum(more_places),
+       bool_or(holder <> 0 OR live_holder <> 0)
+  FROM holding_change GROUP BY blob_id
+"""
+
+# They were filled a moment ago: without this they are planned for as if they held thousands.
+_ANALYZE = "ANALYZE holding_change; ANALYZE blob_change"
+
+_DROP_HOLDINGS = """
+DELETE FROM registry_browser_repositoryblob was USING holding_change change
+ WHERE was.repository_id = change.repository_id AND was.blob_id = change.blob_id
+   AND NOT change.is_held
+"""
+
+_KEEP_HOLDINGS = """
+INSERT INTO registry_browser_repositoryblob (
+    repository_id, blob_id, live, layer_manifests, layer_places)
+SELECT repository_id, blob_id, live, layer_manifests, layer_places
+  FROM holding_change WHERE is_held
+ON CONFLICT (repository_id, blob_id) DO UPDATE
+   SET live = excluded.live, layer_manifests = excluded.layer_manifests,
+       layer_places = excluded.layer_places
+"""
+
+# Repositories elsewhere whose exclusive or reclaimable bytes depend on a blob that changed hands.
+_COUNT_HOLDERS = """
+WITH counted AS (
+    UPDATE registry_browser_blob blob
+       SET holders = blob.holders + change.holders,
+           live_holders = blob.live_holders + change.live_holders,
+           layer_manifests = blob.layer_manifests + change.layer_manifests,
+           layer_places = blob.layer_places + change.layer_places
+      FROM blob_change change
+     WHERE blob.id = change.blob_id
+       AND (change.holders, change.live_holders, change.layer_manifests, change.layer_places)
+           <> (0, 0, 0, 0)
+    RETURNING blob.id, blob.holders AS now, blob.holders - change.holders AS was)
+SELECT DISTINCT holding.repository_id
+  FROM counted JOIN registry_browser_repositoryblob holding ON holding.blob_id = counted.id
+ WHERE (counted.now = 1) <> (counted.was = 1) AND holding.repository_id <> ALL(%(repositories)s)
+"""
+
+_REPOSITORY_BYTES = """
+UPDATE registry_browser_repository repository
+   SET stored_bytes = figure.stored, exclusive_bytes = figure.exclusive,
+     reclaimable_bytes = figure.reclaimable
+  FROM (SELECT wanted.id, coalesce(sum(blob.stored_bytes), 0) AS stored,
+               coalesce(sum(blob.stored_bytes) FILTER (WHERE blob.holders = 1), 0) AS exclusive,
+               coalesce(sum(blob.stored_bytes) FILTER (WHERE blob.holders = 1
+                 AND NOT holding.live), 0) AS reclaimable
+          FROM unnest(%(repositories)s::bigint[]) AS wanted (id)
+          LEFT JOIN registry_browser_repositoryblob holding ON holding.repository_id = wanted.id
+          LEFT JOIN registry_browser_blob blob ON blob.id = holding.blob_id
+         GROUP BY wanted.id) figure
+ WHERE repository.id = figure.id
+   AND (repository.stored_bytes, repository.exclusive_bytes, repository.reclaimable_bytes)
+       <> (figure.stored, figure.exclusive, figure.reclaimable)
+"""
+
+_REPOSITORY_COUNTS = """
+UPDATE registry_browser_repository repository
+   SET tag_count = tags.total, manifest_count = manifests.total, child_count = manifests.children,
+       referrer_count = manifests.referrers, dangling_count = manifests.dangling,
+       unparsed_count = manifests.unparsed, oldest_dangling_at = manifests.oldest_dangling_at,
+       apparent_bytes = manifests.apparent
+  FROM unnest(%(repositories)s::bigint[]) AS wanted (id)
+  CROSS JOIN LATERAL (SELECT count(*) AS total FROM registry_browser_tag
+    WHERE repository_id = wanted.id) tags
+  CROSS JOIN LATERAL (
+      SELECT count(*) AS total, count(*) FILTER (WHERE state = %(child)s) AS children,
+             count(*) FILTER (WHERE state = %(referrer)s) AS referrers,
+             count(*) FILTER (WHERE state = %(dangling)s AND kind <> %(unparsed)s) AS dangling,
+             count(*) FILTER (WHERE state = %(dangling)s AND kind = %(unparsed)s) AS unparsed,
+             min(coalesce(untagged_since, first_seen_at))
+               FILTER (WHERE state = %(dangling)s AND kind <> %(unparsed)s) AS oldest_dangling_at,
+             coalesce(sum(content_bytes + body_bytes), 0) AS apparent
+        FROM registry_browser_presence presence JOIN registry_browser_manifest manifest
+          ON manifest.id = presence.manifest_id
+       WHERE presence.repository_id = wanted.id AND presence.gone_at IS NULL) manifests
+ WHERE repository.id = wanted.id
+"""
+
+_REGISTRY = """
+UPDATE registry_browser_registry registry
+   SET repository_count = places.repositories, incomplete_count = places.incomplete,
+     tag_count = places.tags,
+       dangling_count = places.dangling, apparent_bytes = places.apparent,
+         manifest_count = places.manifests,
+       stored_bytes = bytes.stored, reclaimable_bytes = bytes.reclaimable
+  FROM (SELECT count(*) AS repositories, count(*) FILTER (WHERE NOT complete) AS incomplete,
+               coalesce(sum(tag_count), 0) AS tags, coalesce(sum(manifest_count), 0) AS manifests,
+               coalesce(sum(dangling_count), 0) AS dangling, coalesce(sum(apparent_bytes), 0)
+                 AS apparent
+          FROM registry_browser_repository WHERE registry_id = %(registry)s
+            AND gone_at IS NULL) places,
+       (SELECT coalesce(sum(stored_bytes), 0) AS stored,
+               coalesce(sum(stored_bytes) FILTER (WHERE live_holders = 0), 0) AS reclaimable
+          FROM registry_browser_blob WHERE registry_id = %(registry)s AND holders > 0) bytes
+ WHERE registry.id = %(registry)s
+"""
+
+
+def refresh_repositories(repositories: Sequence[int]) -> None:
+    """Bring counts and bytes of `repositories` up to date, the bytes of those that share blobs with
+    them, and the bytes of every namespace that this concerns.
+    """
+    wanted = list(repositories)
+    parameters: dict[str, Any] = {
+        "repositories": wanted,
+        "child": PresenceState.CHILD.value,
+        "referrer": PresenceState.REFERRER.value,
+        "dangling": PresenceState.DANGLING.value,
+        "unparsed": ManifestKind.UNPARSED.value,
+        "layer": BlobRole.LAYER.value,
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_TEMPORARY)
+        for statement in (_HELD_NOW, _HOLDING_CHANGES, _BLOB_CHANGES):
+            cursor.execute(statement, parameters)
+        cursor.execute(_ANALYZE)
+        with following(cursor, wanted) as is_followed:
+            for statement in (_DROP_HOLDINGS, _KEEP_HOLDINGS):
+                cursor.execute(statement, parameters)
+            cursor.execute(_COUNT_HOLDERS, parameters)
+            touched = [repository for (repository,) in cursor.fetchall()]
+        if not is_followed:
+            cursor.execute(_REPOSITORY_BYTES, {"repositories": wanted + touched})
+        cursor.execute(_REPOSITORY_COUNTS, parameters)
+        cursor.execute("DELETE FROM held_now; DELETE FROM holding_change; DELETE FROM blob_change")
+
+
+def refresh_registry(registry: Registry, *, anew: bool = False) -> None:
+    """Bring the registry's own figures up to date, and those of its namespaces.
+
+    Bytes of namespaces have followed each change already, unless so much changed at once that they
+    are due to be counted; `anew` counts them all in any case.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_REGISTRY, {"registry": registry.pk})
+        refresh_namespaces(cursor, registry.pk, anew=anew)
+    registry.refresh_from_db()

@@ -1,0 +1,198 @@
+"""Which manifests are needed: presences that follow from what was seen, and the state of each.
+
+Live is what can be reached from a tag: over index → child, any depth, and subject → referrer of
+what is live. Whatever else is present is dangling. The closure stays inside a repository, as the
+registry's own garbage collection does.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from registry_browser.models import KnownBy, PresenceState
+
+# An index that was seen in a repository brings its children: registries accept an index only with
+# what it names (distribution 2.8.2 answers MANIFEST_BLOB_UNKNOWN otherwise). What proves to be
+# missing is marked gone by a full check, and stays so until it is seen itself, or its index is
+# tagged anew: an old index that is still there says nothing about its children.
+_ADD_PRESENCES = """
+WITH RECURSIVE seen (repository_id, manifest_id, known_by, seen_at, revives, spreads) AS (
+    SELECT root.repository_id, manifest.id, root.known_by, root.seen_at, true,
+           root.known_by = %(tag)s
+      FROM unnest(%(repositories)s::bigint[], %(digests)s::text[], %(known_by)s::text[],
+        %(seen_at)s::timestamptz[])
+           AS root (repository_id, digest, known_by, seen_at)
+      JOIN registry_browser_manifest manifest
+        ON manifest.registry_id = %(registry)s AND manifest.digest = root.digest COLLATE "C"
+  UNION
+    SELECT seen.repository_id, target.id, 'child', seen.seen_at, seen.spreads, seen.spreads
+      FROM seen
+      JOIN registry_browser_manifestchild child ON child.manifest_id = seen.manifest_id
+      JOIN registry_browser_manifest target
+        ON target.registry_id = %(registry)s AND target.digest = child.digest
+)
+INSERT INTO registry_browser_presence (
+    repository_id, manifest_id, state, known_by, first_seen_at, last_seen_at)
+SELECT DISTINCT ON (repository_id, manifest_id) repository_id, manifest_id, %(dangling)s, known_by,
+  seen_at, seen_at
+  FROM seen
+ WHERE revives OR NOT EXISTS (SELECT FROM registry_browser_presence was
+                               WHERE was.repository_id = seen.repository_id
+                                 AND was.manifest_id = seen.manifest_id)
+ ORDER BY repository_id, manifest_id, known_by = 'child'
+ON CONFLICT (repository_id, manifest_id) DO UPDATE SET last_seen_at = excluded.last_seen_at,
+  gone_at = NULL
+      WHERE registry_browser_presence.gone_at IS NOT NULL
+"""
+
+# Edges first, then the walk: both stay linear in what is present in these repositories.
+_REFRESH_STATES = """
+WITH RECURSIVE present AS MATERIALIZED (
+    SELECT presence.repository_id, manifest.id AS manifest_id, manifest.digest, manifest.subject
+      FROM registry_browser_presence presence
+      JOIN registry_browser_manifest manifest ON manifest.id = presence.manifest_id
+     WHERE presence.repository_id = ANY(%(repositories)s) AND presence.gone_at IS NULL
+),
+edge AS MATERIALIZED (
+    SELECT parent.repository_id, parent.manifest_id AS source, target.manifest_id AS target,
+           %(child)s AS state
+      FROM present parent
+      JOIN registry_browser_manifestchild child ON child.manifest_id = parent.manifest_id
+      JOIN present target
+        ON target.digest = child.digest AND target.repository_id = parent.repository_id
+  UNION ALL
+    SELECT subject.repository_id, subject.manifest_id, referrer.manifest_id, %(referrer)s
+      FROM present referrer
+      JOIN present subject
+        ON subject.digest = referrer.subject AND subject.repository_id = referrer.repository_id
+     WHERE referrer.subject <> ''
+),
+reached (repository_id, manifest_id, state) AS (
+    SELECT repository_id, manifest_id, %(tagged)s
+      FROM registry_browser_tag WHERE repository_id = ANY(%(repositories)s)
+  UNION
+    SELECT reached.repository_id, edge.target, edge.state
+      FROM reached
+      JOIN edge
+        ON edge.source = reached.manifest_id AND edge.repository_id = reached.repository_id
+),
+best AS MATERIALIZED (
+    SELECT repository_id, manifest_id, min(state) AS state
+      FROM reached GROUP BY repository_id, manifest_id
+)
+UPDATE registry_browser_presence presence
+   SET state = wanted.state,
+       untagged_since = CASE WHEN wanted.state = %(tagged)s THEN NULL
+                             WHEN presence.state = %(tagged)s THEN moment.seen_at
+                             ELSE presence.untagged_since END
+  FROM (SELECT present.repository_id, present.manifest_id,
+               coalesce(best.state, %(dangling)s) AS state
+          FROM present LEFT JOIN best USING (repository_id, manifest_id)) wanted
+  JOIN unnest(%(repositories)s::bigint[], %(seen_at)s::timestamptz[])
+       AS moment (repository_id, seen_at) USING (repository_id)
+ WHERE presence.repository_id = wanted.repository_id AND presence.manifest_id = wanted.manifest_id
+   AND presence.state <> wanted.state
+"""
+
+_CONFIRM = """
+UPDATE registry_browser_presence presence SET last_seen_at = %(seen_at)s
+  FROM registry_browser_manifest manifest
+ WHERE presence.repository_id = %(repository)s AND manifest.id = presence.manifest_id
+   AND manifest.registry_id = %(registry)s AND manifest.digest = ANY(%(digests)s)
+"""
+
+_MARK_GONE = """
+UPDATE registry_browser_presence presence SET gone_at = %(seen_at)s
+  FROM registry_browser_manifest manifest
+ WHERE presence.repository_id = %(repository)s AND manifest.id = presence.manifest_id
+   AND presence.gone_at IS NULL
+   AND manifest.registry_id = %(registry)s AND manifest.digest = ANY(%(digests)s)
+   AND NOT EXISTS (SELECT FROM registry_browser_tag tag
+                    WHERE tag.repository_id = presence.repository_id
+                      AND tag.manifest_id = presence.manifest_id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A manifest that was seen in a repository, how, and when."""
+
+    repository_id: int
+    digest: str
+    known_by: KnownBy
+    at: datetime
+
+
+def add_presences(registry_id: int, seen: Sequence[Seen]) -> None:
+    """Note that manifests are present, with all that they name."""
+    if not seen:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ADD_PRESENCES,
+            {
+                "registry": registry_id,
+                "repositories": [sight.repository_id for sight in seen],
+                "digests": [sight.digest for sight in seen],
+                "known_by": [sight.known_by.value for sight in seen],
+                "seen_at": [sight.at for sight in seen],
+                "dangling": PresenceState.DANGLING.value,
+                "tag": KnownBy.TAG.value,
+            },
+        )
+
+
+def confirm(
+    registry_id: int, repository_id: int, digests: Sequence[str], *, seen_at: datetime
+) -> None:
+    """Note that manifests without a tag were asked for by digest, and were there."""
+    _by_digest(_CONFIRM, registry_id, repository_id, digests, seen_at)
+
+
+def mark_gone(
+    registry_id: int, repository_id: int, digests: Sequence[str], *, seen_at: datetime
+) -> None:
+    """Note that the registry says it does not have these manifests any more. What a tag points to
+    is never marked.
+    """
+    _by_digest(_MARK_GONE, registry_id, repository_id, digests, seen_at)
+
+
+def refresh_states(registry_id: int, repositories: Mapping[int, datetime]) -> None:
+    """Recompute the state of every presence in `repositories` from the tags that are stored now.
+
+    Each repository comes with the moment of its observation: from then on is untagged what lost its
+    last tag.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _REFRESH_STATES,
+            {
+                "registry": registry_id,
+                "repositories": list(repositories),
+                "seen_at": list(repositories.values()),
+                "tagged": PresenceState.TAGGED.value,
+                "child": PresenceState.CHILD.value,
+                "referrer": PresenceState.REFERRER.value,
+                "dangling": PresenceState.DANGLING.value,
+            },
+        )
+
+
+def _by_digest(
+    statement: str, registry_id: int, repository_id: int, digests: Sequence[str], seen_at: datetime
+) -> None:
+    if not digests:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement,
+            {
+                "registry": registry_id,
+                "repository": repository_id,
+                "digests": list(digests),
+                "seen_at": seen_at,
+            },
+        )

@@ -1,0 +1,213 @@
+"""Adding, changing and removing a registry. Every refusal names the field and the next step."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.db import IntegrityError, transaction
+
+from registry_browser.history import audit
+from registry_browser.models import Registry
+from registry_browser.models.registry import NAME_PATTERN, SLUG
+from registry_browser.oci.dialects import DIALECTS
+from registry_browser.oci.reference import is_valid_path
+
+SYNC_EVERY = timedelta(minutes=15)
+CHECK_EVERY = timedelta(days=1)
+AUTO = "auto"
+TAKEN_NAMES = ("add", "check")
+"""`/registries/add/` and `/registries/check/` are pages, and no registries."""
+
+
+class RegistryRefused(ValueError):
+    """A registry cannot be stored as asked; `field` names the field, `message` is the sentence for
+    the person.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryDetails:
+    """What an admin says about a registry. A `secret` of None keeps the stored one."""
+
+    name: str
+    url: str
+    username: str = ""
+    secret: str | None = ""
+    dialect: str = AUTO
+    token_realm: str = ""
+    ca_certificate: str = ""
+    verify_tls: bool = True
+    concurrency: int = 16
+    requests_per_second: float | None = None
+    sync_interval: timedelta | None = SYNC_EVERY
+    check_interval: timedelta | None = CHECK_EVERY
+    follow: tuple[str, ...] = ()
+    vanish_share: float = 0.25
+    deletion_allowed: bool = False
+    deletion_needs_second_person: bool = False
+
+
+def add_registry(details: RegistryDetails, *, actor: str, now: datetime) -> Registry:
+    """Store a new registry, due for its first sync at once. Raises RegistryRefused."""
+    _validate(details)
+    registry = Registry(name=details.name, created_at=now, next_sync_at=now, state_since=now)
+    _apply(registry, details)
+    try:
+        with transaction.atomic():
+            registry.save()
+            audit.record(
+                "registry:added", actor=actor, about=registry.name, detail=_public(details), now=now
+            )
+    except IntegrityError as error:
+        raise RegistryRefused(
+            "name",
+            f"A registry named {details.name} exists already; choose another name, or edit it.",
+        ) from error
+    return registry
+
+
+def change_registry(
+    registry: Registry, details: RegistryDetails, *, actor: str, now: datetime
+) -> Registry:
+    """Store what an admin changed. The name stays: addresses, scripts and history use it. Raises
+    RegistryRefused.
+    """
+    if details.name != registry.name:
+        raise RegistryRefused(
+            "name", "The name of a registry cannot change; add it anew under the other name."
+        )
+    _validate(details)
+    if details.secret is None and registry.secret and _origin(details.url) != _origin(registry.url):
+        raise RegistryRefused(
+            "secret",
+            "The address names another host: enter the password again, "
+            "it is not sent elsewhere unasked.",
+        )
+    with transaction.atomic():
+        _apply(registry, details)
+        registry.next_sync_at = now if registry.sync_interval else None
+        registry.save()
+        audit.record(
+            "registry:changed", actor=actor, about=registry.name, detail=_public(details), now=now
+        )
+    return registry
+
+
+def remove_registry(registry: Registry, *, actor: str, now: datetime) -> None:
+    """Remove the record of a registry. Its history stays, and nothing changes in the registry
+    itself.
+    """
+    with transaction.atomic():
+        audit.record(
+            "registry:removed",
+            actor=actor,
+            about=registry.name,
+            detail={"url": registry.url},
+            now=now,
+        )
+        registry.delete()
+
+
+def _validate(details: RegistryDetails) -> None:
+    if not re.fullmatch(NAME_PATTERN, details.name) or len(details.name) > 63:
+        raise RegistryRefused("name", f"“{details.name}” is no usable name. {SLUG.message}")
+    if details.name in TAKEN_NAMES:
+        raise RegistryRefused(
+            "name", f"“{details.name}” is an address of the dashboard itself; choose another name."
+        )
+    _validate_url(details.url)
+    if details.dialect != AUTO and details.dialect not in DIALECTS:
+        known = ", ".join([AUTO, *sorted(DIALECTS)])
+        raise RegistryRefused(
+            "dialect", f"“{details.dialect}” is no known dialect; choose one of {known}."
+        )
+    if details.secret and not details.username:
+        raise RegistryRefused(
+            "username", "A password or token needs a user name; most token schemes accept any."
+        )
+    if not 1 <= details.concurrency <= 256:
+        raise RegistryRefused("concurrency", "Choose between 1 and 256 requests at once.")
+    if details.requests_per_second is not None and not 0.1 <= details.requests_per_second <= 10_000:
+        raise RegistryRefused(
+            "requests_per_second", "Choose between 0.1 and 10,000 requests per second, or none."
+        )
+    if not 0 < details.vanish_share <= 1:
+        raise RegistryRefused("vanish_share", "Choose a share above 0 and up to 1.")
+    if details.sync_interval is not None and details.sync_interval < timedelta(seconds=10):
+        raise RegistryRefused("sync_interval", "Choose ten seconds or more between syncs, or none.")
+    for path in details.follow:
+        if not is_valid_path(path.rstrip("/")):
+            raise RegistryRefused(
+                "follow",
+                f"“{path}” is no repository path or namespace; write it as team/app or team/.",
+            )
+    if details.ca_certificate and "-----BEGIN CERTIFICATE-----" not in details.ca_certificate:
+        raise RegistryRefused(
+            "ca_certificate",
+            "Paste the certificate authority in PEM form (-----BEGIN CERTIFICATE-----).",
+        )
+    if details.token_realm and urlsplit(details.token_realm).scheme not in ("http", "https"):
+        raise RegistryRefused("token_realm", "The token realm is an http or https address.")
+
+
+def _validate_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_is_fine = urlsplit(""), False
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
+        raise RegistryRefused(
+            "url",
+            f"“{url}” is no address of a registry; write it as https://host or http://host:5000.",
+        )
+    if parts.username or parts.password:
+        raise RegistryRefused(
+            "url", "Leave user name and password out of the address; they have fields of their own."
+        )
+    if parts.query or parts.fragment:
+        raise RegistryRefused(
+            "url", "The address holds a query or fragment; give scheme, host, port and path only."
+        )
+
+
+def _apply(registry: Registry, details: RegistryDetails) -> None:
+    registry.url = details.url.rstrip("/").removesuffix("/v2")
+    registry.username = details.username
+    if details.secret is not None:
+        registry.secret = details.secret
+    registry.dialect = details.dialect
+    registry.token_realm = details.token_realm
+    registry.ca_certificate = details.ca_certificate
+    registry.verify_tls = details.verify_tls
+    registry.concurrency = details.concurrency
+    registry.requests_per_second = details.requests_per_second
+    registry.sync_interval = details.sync_interval
+    registry.check_interval = details.check_interval
+    registry.follow = list(details.follow)
+    registry.vanish_share = details.vanish_share
+    registry.deletion_allowed = details.deletion_allowed
+    registry.deletion_needs_second_person = details.deletion_needs_second_person
+
+
+def _public(details: RegistryDetails) -> dict[str, object]:
+    """What the audit trail may hold: who and how, never the secret."""
+    return {
+        "url": details.url,
+        "username": details.username,
+        "dialect": details.dialect,
+        "token_realm": details.token_realm,
+        "deletion_allowed": details.deletion_allowed,
+        "deletion_needs_second_person": details.deletion_needs_second_person,
+    }
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port

@@ -1,0 +1,335 @@
+"""Celery entry points, and the doors through which every face starts work. Messages carry ids; rows
+carry the work.
+
+Whatever is under way can lose its worker, its message or its database at any moment: `tick` finds
+runs that nobody works on and sends them again, and `sync.run.work_on` goes on from the rows.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from celery import Task, shared_task
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from registry_browser.deletion import requests as deletion_requests
+from registry_browser.deletion import work as deletion_work
+from registry_browser.deletion.lock import is_deleting
+from registry_browser.history import audit, seals
+from registry_browser.history.verify import verify
+from registry_browser.models import (
+    ACTIVE,
+    DeletionPlan,
+    NotificationEndpoint,
+    PlanPhase,
+    Registry,
+    RunState,
+    SyncItem,
+    SyncRun,
+    SyncTrigger,
+)
+from registry_browser.notifications.receive import Receipt, receive
+from registry_browser.notifications.run import (
+    forget_old_deliveries,
+    forgotten_endpoints,
+    note_run,
+    take_due,
+)
+from registry_browser.sync.connect import connect
+from registry_browser.sync.listing import is_followed
+from registry_browser.sync.lock import is_crawled
+from registry_browser.sync.requests import request_sync
+from registry_browser.sync.run import SliceResult, work_on
+
+log = structlog.get_logger(__name__)
+
+ORPHANED_AFTER = timedelta(seconds=20)
+"""A run without a sign of life for so long, whose registry nobody crawls, has lost its worker."""
+RUNS_KEPT = timedelta(days=180)
+ITEMS_KEPT = timedelta(days=14)
+
+
+def start_sync(
+    registry: Registry,
+    *,
+    trigger: SyncTrigger,
+    now: datetime,
+    actor: str = "",
+    paths: Sequence[str] = (),
+    full_check: bool = False,
+    believe_absences: bool = False,
+) -> SyncRun:
+    """Ask for a sync and have a worker do it. Returns the run, which may be one that was under way
+    already.
+    """
+    with transaction.atomic():
+        run = request_sync(
+            registry,
+            trigger=trigger,
+            now=now,
+            actor=actor,
+            paths=paths,
+            full_check=full_check,
+            believe_absences=believe_absences,
+        )
+        _send_on_commit(crawl, run.pk)
+    return run
+
+
+def _send_on_commit(task: "Task[[int], None]", pk: int) -> None:
+    """Have a worker work on this row once it is there.
+
+    A broker that is away costs nobody their page: `tick` finds the row and sends it again.
+    """
+    transaction.on_commit(lambda: task.delay(pk), robust=True)
+
+
+def sync_in_foreground(
+    registry: Registry,
+    *,
+    now: datetime,
+    actor: str = "",
+    paths: Sequence[str] = (),
+    full_check: bool = False,
+    on_progress: Callable[[SyncRun], None] = lambda run: None,
+) -> SyncRun:
+    """Ask for a sync and do it here, or watch the worker that does it already. Returns the run when
+    it is over.
+    """
+    run = request_sync(
+        registry,
+        trigger=SyncTrigger.COMMAND,
+        now=now,
+        actor=actor,
+        paths=paths,
+        full_check=full_check,
+    )
+
+    def report() -> None:
+        run.refresh_from_db()
+        on_progress(run)
+
+    while (
+        result := work_on(run.pk, clock=timezone.now, on_progress=report)
+    ) is not SliceResult.OVER:
+        report()
+        if result is SliceResult.BUSY:
+            time.sleep(0.5)
+    report()
+    return run
+
+
+@shared_task
+def crawl(run_id: int) -> None:
+    """One slice of a run; sends itself again while there is more to do."""
+    match work_on(run_id, clock=timezone.now):
+        case SliceResult.MORE:
+            crawl.delay(run_id)
+        case SliceResult.OVER:
+            for plan in DeletionPlan.objects.filter(sync_run_id=run_id, phase=PlanPhase.SYNCING):
+                delete.delay(plan.pk)
+            _send_next_run(run_id)
+
+
+def _send_next_run(run_id: int) -> None:
+    """A run that was asked for while this one was ending has found the registry busy."""
+    registries = SyncRun.objects.filter(pk=run_id).values("registry")
+    waiting = SyncRun.objects.filter(registry__in=registries, state=RunState.QUEUED)
+    for pk in waiting.values_list("pk", flat=True):
+        crawl.delay(pk)
+
+
+def take_notification(
+    endpoint: NotificationEndpoint, body: bytes, headers: Mapping[str, str], *, now: datetime
+) -> Receipt:
+    """Store what a registry tells and have a worker sync what it names. Returns what to answer."""
+    with transaction.atomic():
+        receipt = receive(endpoint, body, headers, now=now)
+        if receipt.is_first_waiting:
+            _send_on_commit(sync_told, endpoint.pk)
+    return receipt
+
+
+@shared_task
+def sync_told(endpoint_id: int) -> None:
+    """Sync the repositories that waiting deliveries name, all of them in one run."""
+    with transaction.atomic():
+        if (due := take_due(endpoint_id)) is None or not due.deliveries:
+            return
+        paths = [path for path in due.paths if is_followed(path, due.registry.follow)]
+        now = timezone.now()
+        run = (
+            request_sync(due.registry, trigger=SyncTrigger.NOTIFICATION, now=now, paths=paths)
+            if paths
+            else None
+        )
+        note_run(due, run)
+        # Whoever is at work on a running one finds what was added to it.
+        if run is not None and run.state == RunState.QUEUED:
+            _send_on_commit(crawl, run.pk)
+
+
+def start_deletion(plan: DeletionPlan, *, actor: str, now: datetime) -> DeletionPlan:
+    """Have a worker carry out an approved plan. Raises DeletionRefused."""
+    with transaction.atomic():
+        plan = deletion_requests.request_run(plan, actor=actor, now=now)
+        _send_on_commit(delete, plan.pk)
+    return plan
+
+
+def start_undo(plan: DeletionPlan, *, actor: str, now: datetime) -> DeletionPlan:
+    """Have a worker push back what a plan deleted. Raises DeletionRefused."""
+    with transaction.atomic():
+        plan = deletion_requests.request_undo(plan, actor=actor, now=now)
+        _send_on_commit(delete, plan.pk)
+    return plan
+
+
+def delete_in_foreground(
+    plan: DeletionPlan,
+    *,
+    actor: str,
+    on_progress: Callable[[DeletionPlan], None] = lambda plan: None,
+) -> DeletionPlan:
+    """Do here what was asked of a plan, its run or its undo, with the sync in between; or watch the
+    worker that does it already. Returns the plan when it is over.
+    """
+
+    def report() -> None:
+        plan.refresh_from_db()
+        on_progress(plan)
+
+    while (
+        result := deletion_work.work_on(
+            plan.pk, clock=timezone.now, connect=connect, on_progress=report
+        )
+    ) is not deletion_work.SliceResult.OVER:
+        report()
+        if result is deletion_work.SliceResult.BUSY:
+            time.sleep(0.5)
+        if (due := deletion_work.sync_due(plan.pk)) is not None:
+            registry, paths = due
+            run = sync_in_foreground(
+                registry, now=timezone.now(), actor=actor, paths=paths, full_check=True
+            )
+            deletion_work.note_sync(plan.pk, run)
+    report()
+    return plan
+
+
+@shared_task
+def delete(plan_id: int) -> None:
+    """One slice of a plan's run or undo; then the next, the sync in between, or the next plan."""
+    match deletion_work.work_on(plan_id, clock=timezone.now, connect=connect):
+        case deletion_work.SliceResult.MORE:
+            delete.delay(plan_id)
+        case deletion_work.SliceResult.SYNC:
+            _sync_for(plan_id)
+        case deletion_work.SliceResult.OVER:
+            _send_next_plan(plan_id)
+
+
+def _sync_for(plan_id: int) -> None:
+    """See what a deletion changed: with a full check, since nothing else finds what has no tag."""
+    if (due := deletion_work.sync_due(plan_id)) is None:
+        return
+    registry, paths = due
+    with transaction.atomic():
+        run = start_sync(
+            registry,
+            trigger=SyncTrigger.DELETION,
+            now=timezone.now(),
+            paths=paths,
+            full_check=True,
+        )
+        deletion_work.note_sync(plan_id, run)
+
+
+def _send_next_plan(plan_id: int) -> None:
+    """A plan of the same registry may have waited for this one."""
+    registries = DeletionPlan.objects.filter(pk=plan_id).values("registry")
+    waiting = DeletionPlan.objects.filter(registry__in=registries, phase=PlanPhase.WAITING)
+    if (plan := waiting.order_by("pk").first()) is not None:
+        delete.delay(plan.pk)
+
+
+@shared_task
+def tick() -> None:
+    """What the clock asks for: registries that are due, runs and deletions that lost their worker,
+    deliveries that nobody took, plans whose time has passed, what is old enough to forget.
+    """
+    now = timezone.now()
+    for registry in Registry.objects.filter(next_sync_at__lte=now).exclude(
+        sync_runs__state__in=ACTIVE
+    ):
+        is_check_due = registry.next_check_at is not None and registry.next_check_at <= now
+        start_sync(registry, trigger=SyncTrigger.SCHEDULE, now=now, full_check=is_check_due)
+    for run in orphaned_runs(now):
+        log.info("sync_resumed", run=run.pk, registry=run.registry.name)
+        crawl.delay(run.pk)
+    for plan in orphaned_deletions(now):
+        log.info("deletion_resumed", plan=plan.pk, registry=plan.registry_name)
+        delete.delay(plan.pk)
+    for endpoint in forgotten_endpoints(now):
+        sync_told.delay(endpoint)
+    deletion_requests.expire_old_plans(now)
+    forget_old_runs(now)
+    forget_old_deliveries(now)
+    if seals.is_due(now):
+        seals.seal_all(now)
+
+
+def start_verification(*, actor: str, now: datetime, address: str | None = None) -> None:
+    """Have a worker recompute every seal; the audit trail says what came of it."""
+    with transaction.atomic():
+        audit.record("history:verify", actor=actor, address=address, now=now)
+        # Where the broker is away nothing comes of it; the person may ask again.
+        transaction.on_commit(lambda: verify_history.delay(actor), robust=True)
+
+
+@shared_task
+def verify_history(actor: str) -> None:
+    """Recompute the seals for a person and write the outcome into the audit trail."""
+    found = verify()
+    action = "history:verified" if found.holds else "history:broken"
+    detail = {"seals": found.seals, "rows": found.rows, "outcome": found.sentence}
+    audit.record(action, actor=actor, detail=detail, now=timezone.now())
+
+
+def orphaned_deletions(now: datetime) -> list[DeletionPlan]:
+    """Plans whose run or undo nobody works on, and that wait for no sync under way."""
+    plans = DeletionPlan.objects.at_work().filter(heartbeat_at__lt=now - ORPHANED_AFTER)
+    syncing = set(
+        SyncRun.objects.filter(
+            pk__in=[plan.sync_run_id for plan in plans if plan.sync_run_id], state__in=ACTIVE
+        ).values_list("pk", flat=True)
+    )
+    return [
+        plan
+        for plan in plans
+        if plan.sync_run_id not in syncing
+        and (plan.registry_id is None or not is_deleting(plan.registry_id))
+    ]
+
+
+def orphaned_runs(now: datetime) -> list[SyncRun]:
+    """Active runs that nobody works on: their message was lost, or their worker."""
+    silent_since = now - ORPHANED_AFTER
+    runs = SyncRun.objects.select_related("registry").filter(
+        Q(heartbeat_at__lt=silent_since) | Q(heartbeat_at=None, created_at__lt=silent_since),
+        state__in=ACTIVE,
+    )
+    return [run for run in runs if not is_crawled(run.registry_id)]
+
+
+def forget_old_runs(now: datetime) -> None:
+    """Details of runs go after two weeks where nothing happened; the runs themselves, with their
+    figures, much later.
+    """
+    SyncItem.objects.filter(
+        run__finished_at__lt=now - ITEMS_KEPT, created=0, moved=0, deleted=0, restored=0, detail=""
+    ).delete()
+    SyncRun.objects.filter(finished_at__lt=now - RUNS_KEPT).exclude(state__in=ACTIVE).delete()

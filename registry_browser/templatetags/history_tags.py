@@ -1,0 +1,51 @@
+"""What only the pages of history need."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from django.template import Library
+from django.urls import reverse
+
+from registry_browser.queries.history_times import written as as_written
+from registry_browser.templatetags.digests import chip
+from registry_browser.templatetags.times import date
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django.utils.safestring import SafeString
+
+register = Library()
+
+
+@register.filter
+def date_minute(when: datetime) -> str:
+    """A moment to the minute, in UTC: "11 Nov 2026 09:00"."""
+    return f"{date(when)} {when.astimezone(UTC):%H:%M}"
+
+
+@register.filter
+def written(when: datetime) -> str:
+    """A moment for an address or a field."""
+    return as_written(when)
+
+
+@register.simple_tag
+def linked_digest(digest: str, url: str, gone: bool = False) -> SafeString:
+    """A digest chip in a sentence; `url` is empty where its registry was removed."""
+    return chip(digest, url=url or None, gone=gone, copy=False)
+
+
+@register.simple_tag
+def digest_at(registry: str, path: str, digest: str) -> SafeString:
+    """A digest chip that leads to the manifest, where the registry is still connected."""
+    url = reverse("manifest", args=[registry, path, digest]) if registry and path else None
+    return chip(digest, url=url)
+
+
+@register.simple_tag
+def place_url(place: Any, name: str, *more: str) -> str:
+    """The address of another page about the same place."""
+    return str(place.url(name, *more))

@@ -1,0 +1,37 @@
+"""What a check asks with: the form's values, and the stored secret where that may be used."""
+
+from urllib.parse import urlsplit
+
+from django.http import QueryDict
+
+from registry_browser.models import Registry
+from registry_browser.sync.registries import RegistryDetails
+from registry_browser.web.forms import RegistryForm
+
+
+def details_to_check(posted: QueryDict, registry: Registry | None) -> RegistryDetails | None:
+    """The details to check with, or None where the form is not filled in well enough.
+
+    A registry can be checked before it has a name. The stored secret of `registry` is used where
+    the form leaves it as it is, and only for the same host: it is not sent elsewhere unasked.
+    """
+    data = posted.copy()
+    if registry is None and not data.get("name", "").strip():
+        data["name"] = "unnamed"
+    if registry is not None and _may_use_stored(data, registry):
+        data["secret"] = registry.secret
+    form = RegistryForm(data, registry=registry)
+    return form.details() if form.is_valid() else None
+
+
+def _may_use_stored(data: QueryDict, registry: Registry) -> bool:
+    keeps = bool(data.get("username")) and not data.get("secret")
+    return keeps and _origin(data.get("url", "")) == _origin(registry.url)
+
+
+def _origin(url: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return "", ""
+    return parts.scheme, parts.netloc

@@ -1,0 +1,276 @@
+"""What a sync writes where a notification told something."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from registry_browser.models import (
+    EventSource,
+    KnownBy,
+    NotificationEndpoint,
+    Presence,
+    PresenceState,
+    Registry,
+    SyncTrigger,
+    Tag,
+    TagEvent,
+    TagSpan,
+    ToldEvent,
+    ToldOutcome,
+)
+from registry_browser.notifications.endpoints import open_endpoint
+from registry_browser.notifications.receive import receive
+from registry_browser.notifications.run import note_run, take_due
+from registry_browser.oci.transport import Retries, Timeouts
+from registry_browser.sync.connect import connect
+from registry_browser.sync.registries import RegistryDetails, add_registry
+from registry_browser.sync.requests import request_sync
+from registry_browser.sync.run import SliceResult, work_on
+from tests.builders import make_image, make_index, push
+from tests.fake_registry import FakeRegistry
+from tests.notifications.bodies import deleted, distribution, pushed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+_connect = partial(
+    connect,
+    retries=Retries(attempts=1, first_wait=0.0, longest_wait=0.0),
+    timeouts=Timeouts(connect=2.0, silence=2.0, total=5.0),
+)
+
+
+class Scene:
+    """A registry, what is told of it, and syncs; a second passes whenever somebody looks."""
+
+    def __init__(self, fake: FakeRegistry) -> None:
+        self.fake = fake
+        self._now = START
+        self._number = 0
+        details = RegistryDetails(name="fake", url=fake.url)
+        self.registry: Registry = add_registry(details, actor="admin", now=self.now())
+        self.endpoint: NotificationEndpoint = open_endpoint(
+            self.registry, actor="admin", now=self.now()
+        )
+
+    def now(self) -> datetime:
+        self._now += timedelta(seconds=1)
+        return self._now
+
+    def tell(self, *events: dict[str, Any]) -> datetime:
+        """What happened just now; returns when we heard of it."""
+        now = self.now()
+        for event in events:
+            self._number += 1
+            event["id"] = f"event-{self._number}"
+            event["timestamp"] = (now - timedelta(milliseconds=300)).isoformat()
+        receive(self.endpoint, json.dumps(distribution(*events)).encode(), {}, now=now)
+        return now
+
+    def sync(self, *paths: str) -> None:
+        run = request_sync(self.registry, trigger=SyncTrigger.SCHEDULE, now=self.now(), paths=paths)
+        while work_on(run.pk, clock=self.now, connect=_connect) is SliceResult.MORE:
+            pass
+
+    def sync_what_was_told(self) -> None:
+        due = take_due(self.endpoint.pk)
+        assert due is not None
+        note_run(due, None)
+        self.sync(*due.paths)
+
+    def ledger(self, tag: str = "v1") -> list[tuple[str, str, str, str]]:
+        rows = TagEvent.objects.filter(tag=tag).order_by("pk")
+        return [(row.kind, row.new_digest, row.source, row.actor) for row in rows]
+
+
+@pytest.fixture
+def scene(db: None) -> Iterator[Scene]:
+    with FakeRegistry() as fake:
+        push(fake, "team/app:kept", layers=["kept"])
+        yield Scene(fake)
+
+
+def _outcomes() -> list[str]:
+    return list(ToldEvent.objects.order_by("pk").values_list("outcome", flat=True))
+
+
+def test_the_actor_and_the_moment_of_hearing_go_into_the_ledger(scene: Scene) -> None:
+    scene.sync()
+    image = push(scene.fake, "team/app:v1", layers=["one"])
+    heard = scene.tell(pushed("team/app", "v1", image.digest))
+
+    scene.sync_what_was_told()
+
+    event = TagEvent.objects.get(tag="v1")
+    assert scene.ledger() == [("created", image.digest, EventSource.NOTIFICATION, "alice")]
+    assert event.seen_at == heard
+    assert event.not_before is not None
+    assert event.not_before < heard
+    assert _outcomes() == [ToldOutcome.WRITTEN]
+
+
+def test_without_a_notification_the_sync_speaks_for_itself(scene: Scene) -> None:
+    image = push(scene.fake, "team/app:v1", layers=["one"])
+    scene.sync()
+
+    assert scene.ledger() == [("created", image.digest, EventSource.SYNC, "")]
+
+
+def test_what_no_sync_saw_in_between_is_in_the_ledger_as_it_was_told(scene: Scene) -> None:
+    first = push(scene.fake, "team/app:v1", layers=["one"])
+    scene.sync()
+    second = push(scene.fake, "team/app:v1", layers=["two"])
+    scene.tell(pushed("team/app", "v1", second.digest))
+    third = push(scene.fake, "team/app:v1", layers=["three"])
+    scene.tell(pushed("team/app", "v1", third.digest, actor={"name": "bob"}))
+
+    scene.sync_what_was_told()
+
+    assert scene.ledger() == [
+        ("created", first.digest, EventSource.SYNC, ""),
+        ("moved", second.digest, EventSource.NOTIFICATION, "alice"),
+        ("moved", third.digest, EventSource.NOTIFICATION, "bob"),
+    ]
+    spans = TagSpan.objects.filter(tag="v1").order_by("pk")
+    assert [span.digest for span in spans] == [first.digest, second.digest, third.digest]
+    assert [span.until_seen_at is None for span in spans] == [False, False, True]
+
+
+def test_a_tag_that_came_and_went_unseen_is_in_the_ledger(scene: Scene) -> None:
+    scene.sync()
+    digest = make_image(layers=["gone"]).digest
+    scene.tell(pushed("team/app", "v1", digest))
+    scene.tell(deleted("team/app", tag="v1"))
+
+    scene.sync_what_was_told()
+
+    assert [event[:3] for event in scene.ledger()] == [
+        ("created", digest, EventSource.NOTIFICATION),
+        ("deleted", "", EventSource.NOTIFICATION),
+    ]
+    assert not Tag.objects.filter(name="v1").exists()
+    assert not TagSpan.objects.filter(tag="v1", until_seen_at=None).exists()
+
+
+def test_a_deletion_is_told_with_its_actor(scene: Scene) -> None:
+    image = push(scene.fake, "team/app:v1", layers=["one"])
+    scene.sync()
+    scene.fake.store.delete_manifest("team/app", image.digest)
+    scene.tell(
+        deleted("team/app", digest=image.digest, actor={"name": "bob"}),
+        deleted("team/app", tag="v1", actor={"name": "bob"}),
+    )
+
+    scene.sync_what_was_told()
+
+    assert scene.ledger()[1:] == [("deleted", "", EventSource.NOTIFICATION, "bob")]
+
+
+def test_a_notification_alone_changes_nothing(scene: Scene) -> None:
+    image = push(scene.fake, "team/app:v1", layers=["one"])
+    scene.sync()
+    scene.tell(pushed("team/app", "v1", make_image(layers=["never pushed"]).digest))
+    scene.tell(deleted("team/app", tag="kept"))
+
+    scene.sync_what_was_told()
+    scene.sync()
+
+    assert scene.ledger() == [("created", image.digest, EventSource.SYNC, "")]
+    assert Tag.objects.filter(name="kept").exists()
+    assert _outcomes() == [ToldOutcome.PASSED] * 2
+
+
+def test_what_is_told_after_a_sync_has_seen_it_is_not_written_twice(scene: Scene) -> None:
+    first = push(scene.fake, "team/app:v1", layers=["one"])
+    scene.sync()
+    second = push(scene.fake, "team/app:v1", layers=["two"])
+    scene.sync()
+    scene.tell(pushed("team/app", "v1", second.digest))
+
+    scene.sync_what_was_told()
+
+    assert [event[1] for event in scene.ledger()] == [first.digest, second.digest]
+    assert _outcomes() == [ToldOutcome.KNOWN]
+
+
+def test_a_push_by_digest_is_known_by_its_notification(scene: Scene) -> None:
+    scene.sync()
+    image = push(scene.fake, "team/app", layers=["no tag"])
+    scene.tell(pushed("team/app", digest=image.digest))
+
+    scene.sync_what_was_told()
+
+    presence = Presence.objects.get(manifest__digest=image.digest)
+    assert presence.known_by == KnownBy.NOTIFICATION
+    assert presence.state == PresenceState.DANGLING
+
+
+def test_the_deletion_of_a_manifest_without_a_tag_is_looked_into(scene: Scene) -> None:
+    image = push(scene.fake, "team/app", layers=["no tag"])
+    scene.tell(pushed("team/app", digest=image.digest))
+    scene.sync_what_was_told()
+    still_there = push(scene.fake, "team/app", layers=["another"])
+    scene.tell(pushed("team/app", digest=still_there.digest))
+    scene.sync_what_was_told()
+    scene.fake.store.delete_manifest("team/app", image.digest)
+    scene.tell(
+        deleted("team/app", digest=image.digest), deleted("team/app", digest=still_there.digest)
+    )
+
+    scene.sync_what_was_told()
+
+    gone = Presence.objects.exclude(gone_at=None).values_list("manifest__digest", flat=True)
+    assert list(gone) == [image.digest]
+
+
+def test_an_index_that_is_pushed_by_digest_brings_its_children(scene: Scene) -> None:
+    scene.sync()
+    index = make_index([make_image(layers=["a"])])
+    push(scene.fake, "team/app", index)
+    scene.tell(pushed("team/app", digest=index.digest))
+
+    scene.sync_what_was_told()
+
+    present = Presence.objects.filter(gone_at=None).values_list("manifest__digest", flat=True)
+    assert {each.digest for each in index.walk()} <= set(present)
+
+
+def test_a_repository_that_nobody_knew_is_found(scene: Scene) -> None:
+    scene.sync()
+    image = push(scene.fake, "team/new:v1", layers=["new"])
+    scene.tell(pushed("team/new", "v1", image.digest))
+
+    scene.sync_what_was_told()
+
+    assert scene.ledger() == [("created", image.digest, EventSource.NOTIFICATION, "alice")]
+
+
+def test_a_repository_that_does_not_exist_leaves_no_trace(scene: Scene) -> None:
+    scene.sync()
+    scene.tell(pushed("team/invented", "v1"))
+
+    scene.sync_what_was_told()
+
+    assert not TagEvent.objects.filter(path="team/invented").exists()
+
+
+def test_events_of_several_tags_are_written_in_the_order_in_which_they_were_told(
+    scene: Scene,
+) -> None:
+    scene.sync()
+    names: Sequence[str] = ("v3", "v1", "v2")
+    for name in names:
+        image = push(scene.fake, f"team/app:{name}", layers=[name])
+        scene.tell(pushed("team/app", name, image.digest))
+
+    scene.sync_what_was_told()
+
+    written = TagEvent.objects.filter(tag__startswith="v").order_by("pk")
+    assert tuple(written.values_list("tag", flat=True)) == names
