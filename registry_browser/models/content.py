@@ -109,7 +109,9 @@ class Blob(models.Model):
     one. All are kept by `sync.figures` and make space and sharing sums over this table.
     """
 
-    registry = models.ForeignKey(Registry, on_delete=models.CASCADE, related_name="blobs")
+    registry = models.ForeignKey(
+        Registry, on_delete=models.CASCADE, related_name="blobs", db_constraint=False
+    )
     digest = DigestField()
     size = models.BigIntegerField()
     stored_bytes = models.BigIntegerField()
@@ -154,16 +156,23 @@ class BlobRole(models.IntegerChoices):
 
 
 class ManifestBlob(models.Model):
-    """Manifest → blob. Layers are numbered from 0; a digest that stands in two places has two
-    rows. The `chain` of a layer names it with all layers below it (`models.chains`); configs and
-    bodies have none.
+    """Manifest → blob, a dozen rows for each manifest: the database does not check their keys one
+    by one (`sync.store_content` keeps them right). Layers are numbered from 0; a digest that stands
+    in two places has two rows. The `chain` of a layer names it with all layers below it
+    (`models.chains`); configs and bodies have none.
     """
 
     pk = models.CompositePrimaryKey("manifest_id", "role", "position")
     manifest = models.ForeignKey(
-        Manifest, on_delete=models.CASCADE, related_name="blob_links", db_index=False
+        Manifest,
+        on_delete=models.CASCADE,
+        related_name="blob_links",
+        db_index=False,
+        db_constraint=False,
     )
-    blob = models.ForeignKey(Blob, on_delete=models.CASCADE, related_name="manifest_links")
+    blob = models.ForeignKey(
+        Blob, on_delete=models.CASCADE, related_name="manifest_links", db_constraint=False
+    )
     role = models.SmallIntegerField(choices=BlobRole.choices)
     position = models.IntegerField()
     chain = models.BigIntegerField(null=True)
@@ -176,7 +185,11 @@ class ManifestChild(models.Model):
 
     pk = models.CompositePrimaryKey("manifest_id", "position")
     manifest = models.ForeignKey(
-        Manifest, on_delete=models.CASCADE, related_name="children", db_index=False
+        Manifest,
+        on_delete=models.CASCADE,
+        related_name="children",
+        db_index=False,
+        db_constraint=False,
     )
     position = models.IntegerField()
     digest = DigestField(db_index=True)

@@ -178,9 +178,15 @@ class RepositoryBlob(models.Model):
 
     pk = models.CompositePrimaryKey("repository_id", "blob_id")
     repository = models.ForeignKey(
-        Repository, on_delete=models.CASCADE, related_name="held_blobs", db_index=False
+        Repository,
+        on_delete=models.CASCADE,
+        related_name="held_blobs",
+        db_index=False,
+        db_constraint=False,
     )
-    blob = models.ForeignKey(Blob, on_delete=models.CASCADE, related_name="repositories")
+    blob = models.ForeignKey(
+        Blob, on_delete=models.CASCADE, related_name="repositories", db_constraint=False
+    )
     live = models.BooleanField()
     layer_manifests = models.IntegerField(default=0, db_default=0)
     layer_places = models.IntegerField(default=0, db_default=0)
