@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.addresses import PAGES, address_of
-from tests.browser.gate import assert_accessible, assert_fits
+from tests.browser.gate import assert_accessible, assert_digests_can_be_hit, assert_fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +43,7 @@ def test_a_page_is_accessible_and_fits_in_both_themes(
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 1000})
         assert_fits(page)
+        assert_digests_can_be_hit(page)
     assert_accessible(page)
     page.set_viewport_size({"width": 1440, "height": 1000})
     page.emulate_media(color_scheme="dark")
