@@ -43,6 +43,7 @@ from registry_browser.sync.listing import is_followed
 from registry_browser.sync.lock import is_crawled
 from registry_browser.sync.requests import request_sync
 from registry_browser.sync.run import SliceResult, work_on
+from registry_browser.sync.told import look_again
 
 log = structlog.get_logger(__name__)
 
@@ -132,6 +133,7 @@ def crawl(run_id: int) -> None:
             for plan in DeletionPlan.objects.filter(sync_run_id=run_id, phase=PlanPhase.SYNCING):
                 delete.delay(plan.pk)
             _send_next_run(run_id)
+            _send_to_look_again(run_id)
 
 
 def _send_next_run(run_id: int) -> None:
@@ -170,6 +172,25 @@ def sync_told(endpoint_id: int) -> None:
         # Whoever is at work on a running one finds what was added to it.
         if run is not None and run.state == RunState.QUEUED:
             _send_on_commit(crawl, run.pk)
+
+
+def _send_to_look_again(run_id: int) -> None:
+    """A run may have looked a moment before what was told of could be seen."""
+    now = timezone.now()
+    for registry_id in SyncRun.objects.filter(pk=run_id).values_list("registry_id", flat=True):
+        if due := look_again(registry_id, now).values():
+            wait = max(min(due) - now, timedelta(0))
+            sync_unseen.apply_async((registry_id,), countdown=wait.total_seconds())
+
+
+@shared_task
+def sync_unseen(registry_id: int) -> None:
+    """Look again where what was told has not been seen. Runs that end later ask for this anew."""
+    now = timezone.now()
+    paths = [path for path, due in look_again(registry_id, now).items() if due <= now]
+    if paths:
+        registry = Registry.objects.get(pk=registry_id)
+        start_sync(registry, trigger=SyncTrigger.NOTIFICATION, now=now, paths=paths)
 
 
 def start_deletion(plan: DeletionPlan, *, actor: str, now: datetime) -> DeletionPlan:

@@ -12,7 +12,12 @@ it is not told again.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+PATIENCE = timedelta(seconds=15)
+"""For so long what is told and what is seen may differ. Distribution tells of a push a moment
+before the tag points there; registries with caches or replicas answer with what was.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ def weave(
     look; `ledger_at` is when a sync last saw it change, by itself: what was told of that change may
     come only now.
     """
-    heard = [each for each in told if since is None or each.received_at > since]
+    heard = [each for each in told if since is None or each.received_at > since - PATIENCE]
     stale = _already_seen(before, heard, later(since, ledger_at))
     known = [each.pk for each in heard[:stale]]
     heard = heard[stale:]

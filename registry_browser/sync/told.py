@@ -7,18 +7,19 @@ are found is in `history.told`.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from operator import attrgetter
 
 from django.db.models import QuerySet
 
 from registry_browser.history.ledger import tags_seen_before
-from registry_browser.history.told import Step, Told, later, weave
+from registry_browser.history.told import PATIENCE, Step, Told, later, weave
 from registry_browser.models import (
     EventSource,
     NotificationKind,
     Registry,
+    Repository,
     Tag,
     TagEvent,
     TagEventKind,
@@ -29,6 +30,8 @@ from registry_browser.sync.observed import RepositoryChanges
 
 # Distribution sends one event at a time and repeats it until it is taken (fact sheet 4.1).
 _IN_ORDER = (NotificationKind.DISTRIBUTION,)
+
+_LOOK_AGAIN_AFTER = timedelta(seconds=0.5)
 
 Place = tuple[int, str]
 """A repository's id, and a tag's name."""
@@ -43,6 +46,28 @@ def told_digests(registry_id: int, paths: Collection[str]) -> dict[str, tuple[st
     for path, digest in rows.values_list("path", "digest"):
         found[path][digest] = None
     return {path: tuple(digests) for path, digests in found.items()}
+
+
+def look_again(registry_id: int, now: datetime) -> dict[str, datetime]:
+    """Repositories where a sync did not find what had been told of a tag before it looked, each
+    with when to look again: soon, then after twice the time, until patience ends.
+    """
+    rows = ToldEvent.objects.filter(
+        registry_id=registry_id,
+        outcome=ToldOutcome.WAITING,
+        received_at__gt=now - 2 * PATIENCE,
+    ).exclude(tag="")
+    told: dict[str, datetime] = {}
+    for path, received_at in rows.order_by("pk").values_list("path", "received_at"):
+        told.setdefault(path, received_at)
+    looked = Repository.objects.filter(registry=registry_id, path__in=told, synced_at__isnull=False)
+    return {
+        path: looked_at
+        + max(_LOOK_AGAIN_AFTER, min(looked_at - told[path], told[path] + PATIENCE - looked_at))
+        for path, looked_at in looked.values_list("path", "synced_at")
+        # Where nobody has looked since, a sync is on its way.
+        if looked_at is not None and looked_at >= told[path]
+    }
 
 
 def explain(
@@ -158,6 +183,10 @@ class _Waiting:
         about_tags = {each.pk for each in mine if each.tag}
         self._outcomes |= dict.fromkeys(about_tags & set(woven.known), ToldOutcome.KNOWN)
         steps = [_event(event, step, number) for number, step in enumerate(woven.steps)]
+        for step in steps:
+            if step.not_before is not None and step.seen_at <= step.not_before:
+                # Told a moment before it could be seen, and looked for in between.
+                step.seen_at = event.seen_at
         for earlier, step_after in pairwise(steps):
             # A later bound is still a bound, and keeps them in order.
             step_after.seen_at = max(step_after.seen_at, earlier.seen_at)
@@ -166,11 +195,12 @@ class _Waiting:
         return [event] if event.old_digest != event.new_digest else []
 
     def pass_over(self, path: str, seen_at: datetime, *, but: Collection[str] = ()) -> None:
-        """A sync that began at `seen_at` has looked at all of `path`: what had been told by then
-        and explains nothing is not asked again.
+        """A sync that began at `seen_at` has looked at all of `path`: what had been told by then,
+        of a tag long enough before, and explains nothing is not asked again.
         """
         for each in self.rows.get(path, ()):
-            if each.received_at <= seen_at and each.tag not in but:
+            told_by = seen_at - PATIENCE if each.tag else seen_at
+            if each.received_at <= told_by and each.tag not in but:
                 self._outcomes.setdefault(each.pk, ToldOutcome.PASSED)
 
     def settle(self) -> None:

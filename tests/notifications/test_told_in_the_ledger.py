@@ -8,7 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from django.utils import timezone
 
+from registry_browser import tasks
+from registry_browser.history.told import PATIENCE
 from registry_browser.models import (
     EventSource,
     KnownBy,
@@ -16,6 +19,7 @@ from registry_browser.models import (
     Presence,
     PresenceState,
     Registry,
+    Repository,
     SyncTrigger,
     Tag,
     TagEvent,
@@ -31,6 +35,7 @@ from registry_browser.sync.connect import connect
 from registry_browser.sync.registries import RegistryDetails, add_registry
 from registry_browser.sync.requests import request_sync
 from registry_browser.sync.run import SliceResult, work_on
+from registry_browser.sync.told import look_again
 from tests.builders import make_image, make_index, push
 from tests.fake_registry import FakeRegistry
 from tests.notifications.bodies import deleted, distribution, pushed
@@ -63,6 +68,9 @@ class Scene:
     def now(self) -> datetime:
         self._now += timedelta(seconds=1)
         return self._now
+
+    def wait(self, time: timedelta) -> None:
+        self._now += time
 
     def tell(self, *events: dict[str, Any]) -> datetime:
         """What happened just now; returns when we heard of it."""
@@ -180,11 +188,74 @@ def test_a_notification_alone_changes_nothing(scene: Scene) -> None:
     scene.tell(deleted("team/app", tag="kept"))
 
     scene.sync_what_was_told()
+    scene.wait(PATIENCE)
     scene.sync()
 
     assert scene.ledger() == [("created", image.digest, EventSource.SYNC, "")]
     assert Tag.objects.filter(name="kept").exists()
     assert _outcomes() == [ToldOutcome.PASSED] * 2
+
+
+def test_what_is_told_a_moment_before_it_can_be_seen_is_looked_for_again(scene: Scene) -> None:
+    scene.sync()
+    image = make_image(layers=["one"])
+    scene.tell(pushed("team/app", "v1", image.digest))
+    scene.sync_what_was_told()
+    assert scene.ledger() == []
+    assert list(look_again(scene.registry.pk, scene.now())) == ["team/app"]
+
+    push(scene.fake, "team/app:v1", image)
+    scene.sync("team/app")
+
+    assert scene.ledger() == [("created", image.digest, EventSource.NOTIFICATION, "alice")]
+    event = TagEvent.objects.get(tag="v1")
+    assert event.not_before is not None
+    assert event.not_before < event.seen_at
+    assert look_again(scene.registry.pk, scene.now()) == {}
+
+
+def test_what_is_told_and_never_seen_is_looked_for_ever_later_and_then_no_more(
+    scene: Scene,
+) -> None:
+    scene.sync()
+    heard = scene.tell(pushed("team/app", "v1", make_image(layers=["never pushed"]).digest))
+    scene.sync_what_was_told()
+    waits = []
+    while due := look_again(scene.registry.pk, scene.now()).get("team/app"):
+        looked_at = Repository.objects.get(path="team/app").synced_at
+        assert looked_at is not None
+        waits.append(due - looked_at)
+        scene.wait(due - scene.now())
+        scene.sync("team/app")
+
+    assert 2 <= len(waits) <= 6
+    assert waits[:-1] == sorted(waits[:-1])
+    assert scene.now() < heard + 2 * PATIENCE
+    assert _outcomes() == [ToldOutcome.PASSED]
+
+
+def test_a_run_that_did_not_see_what_was_told_has_a_worker_look_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the real clock, as workers do."""
+    asked: list[tuple[int, float]] = []
+    monkeypatch.setattr(
+        tasks.sync_unseen,
+        "apply_async",
+        lambda arguments, countdown: asked.append((*arguments, countdown)),
+    )
+    scene.sync()
+    told = distribution(pushed("team/app", "v1", make_image(layers=["one"]).digest))
+    receive(scene.endpoint, json.dumps(told).encode(), {}, now=timezone.now())
+
+    run = request_sync(
+        scene.registry, trigger=SyncTrigger.SCHEDULE, now=timezone.now(), paths=["team/app"]
+    )
+    tasks.crawl(run.pk)
+
+    [(registry, countdown)] = asked
+    assert registry == scene.registry.pk
+    assert 0 <= countdown < 2
 
 
 def test_what_is_told_after_a_sync_has_seen_it_is_not_written_twice(scene: Scene) -> None:

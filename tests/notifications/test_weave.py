@@ -80,7 +80,10 @@ def steps(woven: Woven) -> list[tuple[str, str, int | None]]:
             [(A, B, 1)],
             id="moved, then another manifest was deleted",
         ),
-        pytest.param(A, B, [push(1, B, -5)], [], id="told before the tag was seen as it was"),
+        pytest.param(
+            A, B, [push(1, B, -5)], [(A, B, 1)], id="told a moment before it could be seen"
+        ),
+        pytest.param(A, B, [push(1, B, -20)], [], id="told long before the tag was as it was"),
     ],
 )
 def test_steps_lead_from_what_was_known_to_what_was_seen(
