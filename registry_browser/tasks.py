@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from registry_browser.deletion import protections
 from registry_browser.deletion import requests as deletion_requests
 from registry_browser.deletion import work as deletion_work
 from registry_browser.deletion.lock import is_deleting
@@ -25,6 +26,7 @@ from registry_browser.models import (
     DeletionPlan,
     NotificationEndpoint,
     PlanPhase,
+    Protection,
     Registry,
     RunState,
     SyncItem,
@@ -41,6 +43,7 @@ from registry_browser.notifications.run import (
 from registry_browser.sync.connect import connect
 from registry_browser.sync.listing import is_followed
 from registry_browser.sync.lock import is_crawled
+from registry_browser.sync.locked import apply_locks
 from registry_browser.sync.requests import request_sync
 from registry_browser.sync.run import SliceResult, work_on
 from registry_browser.sync.told import look_again
@@ -209,6 +212,32 @@ def start_undo(plan: DeletionPlan, *, actor: str, now: datetime) -> DeletionPlan
     return plan
 
 
+def set_lock(
+    registry: Registry, *, path: str, digest: str, reason: str, actor: str, now: datetime
+) -> Protection:
+    """Lock something, and have states and figures follow. Raises DeletionRefused."""
+    with transaction.atomic():
+        lock = protections.protect(
+            registry, path=path, digest=digest, reason=reason, actor=actor, now=now
+        )
+        _send_on_commit(follow_locks, registry.pk)
+    return lock
+
+
+def remove_lock(lock: Protection, *, actor: str, now: datetime) -> None:
+    """Take a lock away, and have states and figures follow."""
+    with transaction.atomic():
+        registry_id = lock.registry_id
+        protections.unprotect(lock, actor=actor, now=now)
+        _send_on_commit(follow_locks, registry_id)
+
+
+@shared_task
+def follow_locks(registry_id: int) -> None:
+    """Have states and figures follow the locks; while a crawl is under way, `tick` asks again."""
+    apply_locks(registry_id, now=timezone.now())
+
+
 def delete_in_foreground(
     plan: DeletionPlan,
     *,
@@ -280,7 +309,8 @@ def _send_next_plan(plan_id: int) -> None:
 @shared_task
 def tick() -> None:
     """What the clock asks for: registries that are due, runs and deletions that lost their worker,
-    deliveries that nobody took, plans whose time has passed, what is old enough to forget.
+    locks that the figures do not know, deliveries that nobody took, plans whose time has passed,
+    what is old enough to forget.
     """
     now = timezone.now()
     for registry in Registry.objects.filter(next_sync_at__lte=now).exclude(
@@ -294,6 +324,8 @@ def tick() -> None:
     for plan in orphaned_deletions(now):
         log.info("deletion_resumed", plan=plan.pk, registry=plan.registry_name)
         delete.delay(plan.pk)
+    for registry in Registry.objects.filter(locks_changed_at__isnull=False):
+        follow_locks.delay(registry.pk)
     for endpoint in forgotten_endpoints(now):
         sync_told.delay(endpoint)
     deletion_requests.expire_old_plans(now)

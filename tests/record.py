@@ -194,10 +194,18 @@ class Record:
             subject=subject.digest if subject else "",
         )
 
-    def unparsed(self, name: str, media_type: str, problem: str) -> Manifest:
-        """A manifest that could not be read."""
+    def unparsed(
+        self, name: str, media_type: str, problem: str, *, mentions: Sequence[Manifest] = ()
+    ) -> Manifest:
+        """A manifest that could not be read, with digests in its body."""
         return self._manifest(
-            name, (), None, kind=ManifestKind.UNPARSED, media_type=media_type, problem=problem
+            name,
+            (),
+            None,
+            kind=ManifestKind.UNPARSED,
+            media_type=media_type,
+            problem=problem,
+            body=b"\x00\xff\\" + b" ".join(each.digest.encode() for each in mentions),
         )
 
     # -- Places

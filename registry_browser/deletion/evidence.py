@@ -9,13 +9,14 @@ from registry_browser.models import Registry, Repository
 from registry_browser.models.presence import RepositoryQuerySet
 
 # One line a repository, so that the order of rows cannot matter. A repository appears, vanishes, is
-# incomplete: all of it changes the hash.
+# incomplete: all of it changes the hash. KEPT counts as DANGLING: it follows from tags, locks and
+# presences, which are here themselves, and may follow a moment later.
 _EVIDENCE = """
 SELECT coalesce(md5(string_agg(line, ';' ORDER BY line)), '') FROM (
     SELECT concat_ws(':', repository.id, repository.complete,
       (SELECT md5(string_agg(concat_ws('=', tag.name, tag.manifest_id), ',' ORDER BY tag.name))
          FROM registry_browser_tag tag WHERE tag.repository_id = repository.id),
-      (SELECT md5(string_agg(concat_ws('=', presence.manifest_id, presence.state), ','
+      (SELECT md5(string_agg(concat_ws('=', presence.manifest_id, least(presence.state, 4)), ','
                 ORDER BY presence.manifest_id))
          FROM registry_browser_presence presence
         WHERE presence.repository_id = repository.id AND presence.gone_at IS NULL)) AS line
@@ -30,7 +31,8 @@ SELECT coalesce(md5(string_agg(line, ';' ORDER BY line)), '') FROM (
 # but for changes that cancel out. Those show in the last rows, or at the approval.
 _GLANCE = """
 SELECT coalesce(md5(string_agg(line, ';' ORDER BY line)), '') FROM (
-    SELECT concat_ws(':', repository.id, complete, tag_count, manifest_count, dangling_count)
+    SELECT concat_ws(':', repository.id, complete, tag_count, manifest_count,
+        dangling_count + kept_count)
         AS line
       FROM registry_browser_repository repository WHERE repository.id = ANY(%(repositories)s)
   UNION ALL

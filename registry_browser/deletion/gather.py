@@ -24,11 +24,11 @@ from registry_browser.models import (
     BlobRole,
     Manifest,
     ManifestKind,
-    PresenceState,
     Protection,
     Registry,
     Repository,
 )
+from registry_browser.models.presence import UNREACHED
 from registry_browser.oci import mediatypes
 from registry_browser.oci.descriptor import Child
 
@@ -133,7 +133,7 @@ def gather(scope: Scope) -> Gathered:
     by_repository: dict[int, dict[str, KnownPresence]] = {pk: {} for pk in scope.ids}
     dangling: list[tuple[int, str, int]] = []
     for repository_id, pk, digest, *_, state, first_seen_at, pushed_at, untagged in presences:
-        is_dangling = state == PresenceState.DANGLING
+        is_dangling = state in UNREACHED
         by_repository[repository_id][digest] = KnownPresence(
             manifests[pk], is_dangling, first_seen_at, pushed_at, untagged
         )

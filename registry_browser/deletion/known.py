@@ -24,7 +24,9 @@ class KnownManifest:
 
 @dataclass(frozen=True, slots=True)
 class KnownPresence:
-    """A manifest in a repository. `dangling` is what the record's own closure found."""
+    """A manifest in a repository. `dangling` says that by the record's own closure no tag reaches
+    it; whether something else keeps it, the plan finds out.
+    """
 
     manifest: KnownManifest
     dangling: bool

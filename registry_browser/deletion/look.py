@@ -29,11 +29,11 @@ from registry_browser.models import (
     ManifestKind,
     Outcome,
     Presence,
-    PresenceState,
     Protection,
     Repository,
     Tag,
 )
+from registry_browser.models.presence import UNREACHED
 from registry_browser.oci.client import RegistryClient
 from registry_browser.oci.errors import NotFound, RegistryError
 from registry_browser.oci.manifest import parse_manifest
@@ -150,7 +150,7 @@ class Watch:
         }
         self._recorded = _Recorded(
             Graph({**self._foreign, **nodes}),
-            frozenset(digest for _, digest, _, state in rows if state != PresenceState.DANGLING),
+            frozenset(digest for _, digest, _, state in rows if state not in UNREACHED),
             dict(
                 Tag.objects.filter(repository=self._repository).values_list(
                     "name", "manifest__digest"

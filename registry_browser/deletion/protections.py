@@ -1,4 +1,7 @@
-"""Locks: what an admin says must stay, whatever nothing needs it."""
+"""Locks: what an admin says must stay, whatever nothing needs it.
+
+Plans and runs read locks themselves. That states and figures follow is left due on the registry.
+"""
 
 from datetime import datetime
 
@@ -34,6 +37,7 @@ def protect(
                 actor=actor,
                 created_at=now,
             )
+            _leave_due(lock, now)
             _audit("added", lock, actor, now)
     except IntegrityError as error:
         raise DeletionRefused("This is locked already.") from error
@@ -44,7 +48,12 @@ def unprotect(lock: Protection, *, actor: str, now: datetime) -> None:
     """Take a lock away."""
     with transaction.atomic():
         _audit("removed", lock, actor, now)
+        _leave_due(lock, now)
         lock.delete()
+
+
+def _leave_due(lock: Protection, now: datetime) -> None:
+    Registry.objects.filter(pk=lock.registry_id).update(locks_changed_at=now)
 
 
 def _audit(verb: str, lock: Protection, actor: str, now: datetime) -> None:

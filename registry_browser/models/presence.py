@@ -67,6 +67,7 @@ class Repository(models.Model):
     dangling_count = models.IntegerField(default=0)
     child_count = models.IntegerField(default=0, db_default=0)
     referrer_count = models.IntegerField(default=0, db_default=0)
+    kept_count = models.IntegerField(default=0, db_default=0)
     unparsed_count = models.IntegerField(default=0, db_default=0)
     oldest_dangling_at = models.DateTimeField(null=True)
     apparent_bytes = models.BigIntegerField(default=0)
@@ -90,12 +91,21 @@ class Repository(models.Model):
 
 
 class PresenceState(models.IntegerChoices):
-    """Why a manifest is (not) needed; see DESIGN's words. Anything but DANGLING is live."""
+    """Why a manifest is (not) needed; see DESIGN's words. Nothing but DANGLING may ever go.
+
+    KEPT is what no tag reaches and something else holds: a cosign tag that is named after it, a
+    lock, a referrer that stays, a mention in what could not be parsed.
+    """
 
     TAGGED = 1
     CHILD = 2
     REFERRER = 3
     DANGLING = 4
+    KEPT = 5
+
+
+UNREACHED = (PresenceState.DANGLING, PresenceState.KEPT)
+"""No tag reaches what is in one of these. A plan finds out by itself which is which."""
 
 
 class KnownBy(models.TextChoices):

@@ -89,6 +89,7 @@ class Registry(models.Model):
     reclaimable_bytes = models.BigIntegerField(default=0)
     # More changed than is worth following row by row: the next run counts every namespace anew.
     namespaces_due = models.BooleanField(default=True, db_default=True)
+    locks_changed_at = models.DateTimeField(null=True)
 
     objects = RegistryQuerySet.as_manager()
 

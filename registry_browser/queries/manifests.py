@@ -1,7 +1,8 @@
 """The manifests of one repository as a list: each with its state, what it is, and why it is here.
 
 Untagged is not unused: a child is reached through its index, a referrer through its subject. Only
-what is left is dangling, or unparsed where we could not even read what it refers to.
+what is left is dangling, unless something else keeps it (`PresenceState`), or unparsed where we
+could not even read what it refers to.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 PAGE = 50
 CSV_PAGE = 500
 
-STATES = ("tagged", "child", "referrer", "dangling", "unparsed", "gone")
-UNTAGGED = ("child", "referrer", "dangling", "unparsed")
+STATES = ("tagged", "child", "referrer", "dangling", "kept", "unparsed", "gone")
+UNTAGGED = ("child", "referrer", "dangling", "kept", "unparsed")
+USUAL = ("child", "referrer", "dangling")
+"""Those that are worth a place in a filter even where there is none."""
 ORDERINGS = {
     "-seen": ("-first_seen_at", "-id"),
     "seen": ("first_seen_at", "id"),
@@ -43,6 +46,7 @@ _IN_STATE = {
     "referrer": Q(state=PresenceState.REFERRER, gone_at=None),
     "dangling": Q(state=PresenceState.DANGLING, gone_at=None)
     & ~Q(manifest__kind=ManifestKind.UNPARSED),
+    "kept": Q(state=PresenceState.KEPT, gone_at=None),
     "unparsed": Q(gone_at=None) & _UNPARSED,
     "gone": Q(gone_at__isnull=False),
 }
@@ -104,11 +108,12 @@ class StateCounts:
     child: int
     referrer: int
     dangling: int
+    kept: int
     unparsed: int
 
     @property
     def untagged(self) -> int:
-        return self.child + self.referrer + self.dangling + self.unparsed
+        return self.child + self.referrer + self.dangling + self.kept + self.unparsed
 
     @property
     def reached(self) -> int:
@@ -172,6 +177,7 @@ def state_counts(repository: Repository) -> StateCounts:
         child=counted.get(PresenceState.CHILD, 0),
         referrer=counted.get(PresenceState.REFERRER, 0),
         dangling=counted.get(PresenceState.DANGLING, 0) - unparsed,
+        kept=counted.get(PresenceState.KEPT, 0),
         unparsed=unparsed,
     )
 
@@ -183,7 +189,7 @@ def untagged_count(repository: Repository) -> int:
 
 def _untagged(repository: Repository) -> QuerySet[Presence]:
     """All of them, without a look at what they are."""
-    beside_tagged = [PresenceState.CHILD, PresenceState.REFERRER, PresenceState.DANGLING]
+    beside_tagged = set(PresenceState) - {PresenceState.TAGGED}
     return Presence.objects.filter(repository=repository, gone_at=None, state__in=beside_tagged)
 
 

@@ -1,8 +1,8 @@
 """What is present without a tag in a registry or below a path: what may go, what only looks so.
 
 Untagged is not unused: children are reached through their index and referrers through their
-subject. Only what is dangling may ever be offered, and what could not be parsed is not. A tag like
-`sha256-<hex>.sig` says that something is attached to a manifest; it is shown with it.
+subject. Only what is dangling may ever be offered: not what could not be parsed, and not what is
+kept by a lock, by a tag like `sha256-<hex>.sig` that is attached to it, or by something that stays.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PAGE = 50
 CSV_PAGE = 500
 
-STATES = ("dangling", "child", "referrer", "unparsed")
+STATES = ("dangling", "child", "referrer", "kept", "unparsed")
 ORDERINGS = {
     "since": "since, presence.id",
     "-since": "since DESC, presence.id DESC",
@@ -37,8 +37,9 @@ class UntaggedRow:
 
     `since` is when it lost its last tag, or else when it was first seen (`was_tagged` tells).
     `parent` is a present index that names it, `parent_live` whether that is live, `parents` how
-    many there are. `attached` are tags of the repository that say they belong to it. Of its own
-    blobs, `alone_bytes` come back if it alone goes, `set_bytes` if all that dangle in scope go.
+    many there are. `attached` are tags of the repository that say they belong to it, `locked` the
+    reason of a lock, `referrer` something that stays and refers to it. Of its own blobs,
+    `alone_bytes` come back if it alone goes, `set_bytes` if all that dangle in scope go.
     """
 
     path: str
@@ -59,13 +60,15 @@ class UntaggedRow:
     parents: int
     children: int
     attached: list[str]
+    locked: str
+    referrer: str
     alone_bytes: int
     set_bytes: int
 
     @property
     def may_go(self) -> bool:
         """Whether it may be offered for deletion. A plan looks closer still: at age and locks."""
-        return self.state == "dangling" and not self.attached
+        return self.state == "dangling"
 
     @property
     def reasons(self) -> list[str]:
@@ -104,13 +107,14 @@ class StateCounts:
     child: int
     referrer: int
     dangling: int
+    kept: int
     unparsed: int
     dangling_repositories: int
     oldest_since: datetime | None
 
     @property
     def untagged(self) -> int:
-        return self.child + self.referrer + self.dangling + self.unparsed
+        return self.child + self.referrer + self.dangling + self.kept + self.unparsed
 
     @property
     def reached(self) -> int:
@@ -129,6 +133,7 @@ _COUNTS = f"""
 SELECT coalesce(sum(child_count), 0)::int AS child,
        coalesce(sum(referrer_count), 0)::int AS referrer,
        coalesce(sum(dangling_count), 0)::int AS dangling,
+       coalesce(sum(kept_count), 0)::int AS kept,
        coalesce(sum(unparsed_count), 0)::int AS unparsed,
        count(*) FILTER (WHERE dangling_count > 0)::int AS dangling_repositories,
        min(oldest_dangling_at) AS oldest_since
@@ -141,7 +146,8 @@ _CONDITIONS = {
     "unparsed": "presence.state = %(dangling)s AND manifest.kind = %(unparsed)s",
     "child": "presence.state = %(child)s",
     "referrer": "presence.state = %(referrer)s",
-    "": "presence.state IN (%(child)s, %(referrer)s, %(dangling)s)",
+    "kept": "presence.state = %(kept)s",
+    "": "presence.state IN (%(child)s, %(referrer)s, %(dangling)s, %(kept)s)",
 }
 
 # The page is chosen first; what is costly is asked for its rows alone. A blob comes back with the
@@ -160,6 +166,7 @@ SELECT repository.path, manifest.digest, manifest.kind, manifest.media_type,
        concat_ws('/', nullif(manifest.os, ''), nullif(manifest.architecture, ''),
                  nullif(manifest.variant, '')) AS platform, manifest.problem,
        CASE WHEN page.state = %(child)s THEN 'child' WHEN page.state = %(referrer)s THEN 'referrer'
+            WHEN page.state = %(kept)s THEN 'kept'
             WHEN manifest.kind = %(unparsed)s THEN 'unparsed' ELSE 'dangling' END AS state,
        page.since, page.was_tagged, page.first_seen_at,
        manifest.content_bytes + manifest.body_bytes AS size_bytes, manifest.subject,
@@ -172,6 +179,17 @@ SELECT repository.path, manifest.digest, manifest.kind, manifest.media_type,
                 AND tag.name >= replace(manifest.digest, ':', '-')
                 AND tag.name < replace(manifest.digest, ':', '-') || '/'
               ORDER BY tag.name LIMIT 5) AS attached,
+       coalesce((SELECT lock.reason FROM registry_browser_protection lock
+         WHERE lock.registry_id = %(registry)s AND lock.digest IN ('', manifest.digest)
+           AND (lock.path = '' OR lock.path = repository.path
+                OR starts_with(repository.path, lock.path || '/'))
+         ORDER BY lock.id LIMIT 1), '') AS locked,
+       coalesce((SELECT referrer.digest FROM registry_browser_manifest referrer
+          JOIN registry_browser_presence held
+            ON held.manifest_id = referrer.id AND held.repository_id = page.repository_id
+           AND held.gone_at IS NULL AND held.state <> %(dangling)s
+         WHERE referrer.registry_id = %(registry)s AND referrer.subject <> ''
+           AND referrer.subject = manifest.digest LIMIT 1), '') AS referrer,
        bytes.alone::bigint AS alone_bytes, bytes.together::bigint AS set_bytes
   FROM page
   JOIN registry_browser_repository repository ON repository.id = page.repository_id
@@ -265,5 +283,6 @@ def _parameters(registry: Registry, prefix: str) -> Mapping[str, object]:
         "child": PresenceState.CHILD.value,
         "referrer": PresenceState.REFERRER.value,
         "dangling": PresenceState.DANGLING.value,
+        "kept": PresenceState.KEPT.value,
         "unparsed": ManifestKind.UNPARSED.value,
     }

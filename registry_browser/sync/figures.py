@@ -127,7 +127,8 @@ _REPOSITORY_COUNTS = """
 UPDATE registry_browser_repository repository
    SET tag_count = tags.total, manifest_count = manifests.total, child_count = manifests.children,
        referrer_count = manifests.referrers, dangling_count = manifests.dangling,
-       unparsed_count = manifests.unparsed, oldest_dangling_at = manifests.oldest_dangling_at,
+       kept_count = manifests.kept, unparsed_count = manifests.unparsed,
+       oldest_dangling_at = manifests.oldest_dangling_at,
        apparent_bytes = manifests.apparent
   FROM unnest(%(repositories)s::bigint[]) AS wanted (id)
   CROSS JOIN LATERAL (SELECT count(*) AS total FROM registry_browser_tag
@@ -135,6 +136,7 @@ UPDATE registry_browser_repository repository
   CROSS JOIN LATERAL (
       SELECT count(*) AS total, count(*) FILTER (WHERE state = %(child)s) AS children,
              count(*) FILTER (WHERE state = %(referrer)s) AS referrers,
+             count(*) FILTER (WHERE state = %(kept)s) AS kept,
              count(*) FILTER (WHERE state = %(dangling)s AND kind <> %(unparsed)s) AS dangling,
              count(*) FILTER (WHERE state = %(dangling)s AND kind = %(unparsed)s) AS unparsed,
              min(coalesce(untagged_since, first_seen_at))
@@ -176,6 +178,7 @@ def refresh_repositories(repositories: Sequence[int]) -> None:
         "child": PresenceState.CHILD.value,
         "referrer": PresenceState.REFERRER.value,
         "dangling": PresenceState.DANGLING.value,
+        "kept": PresenceState.KEPT.value,
         "unparsed": ManifestKind.UNPARSED.value,
         "layer": BlobRole.LAYER.value,
     }

@@ -1,8 +1,9 @@
 """Which manifests are needed: presences that follow from what was seen, and the state of each.
 
 Live is what can be reached from a tag: over index → child, any depth, and subject → referrer of
-what is live. Whatever else is present is dangling. The closure stays inside a repository, as the
-registry's own garbage collection does.
+what is live. Kept is what no tag reaches and no plan would ever offer all the same. Whatever else
+is present is dangling. The closure stays inside a repository, as the registry's own garbage
+collection does.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from registry_browser.models import KnownBy, PresenceState
+from registry_browser.models import KnownBy, ManifestKind, PresenceState
 
 # An index that was seen in a repository brings its children: registries accept an index only with
 # what it names (distribution 2.8.2 answers MANIFEST_BLOB_UNKNOWN otherwise). What proves to be
@@ -48,12 +49,27 @@ ON CONFLICT (repository_id, manifest_id) DO UPDATE SET last_seen_at = excluded.l
 """
 
 # Edges first, then the walk: both stay linear in what is present in these repositories.
+#
+# Beside what tags reach stands what is kept without them. A tag `sha256-<hex>.sig` holds the
+# manifest that it is named after, whatever became of that one's own tags; an admin's lock holds
+# what it covers. What stays keeps its subject, since some registries delete referrers together with
+# it. What cannot be parsed may need every digest that stands in it; itself it stays what it is.
+# `deletion.graph` holds by the same ties, which property tests compare.
 _REFRESH_STATES = """
 WITH RECURSIVE present AS MATERIALIZED (
-    SELECT presence.repository_id, manifest.id AS manifest_id, manifest.digest, manifest.subject
+    SELECT presence.repository_id, manifest.id AS manifest_id, manifest.digest, manifest.subject,
+           manifest.kind
       FROM registry_browser_presence presence
       JOIN registry_browser_manifest manifest ON manifest.id = presence.manifest_id
      WHERE presence.repository_id = ANY(%(repositories)s) AND presence.gone_at IS NULL
+),
+mention AS MATERIALIZED (
+    SELECT present.repository_id, present.manifest_id, mentioned.digest[1] COLLATE "C" AS digest
+      FROM present
+      JOIN registry_browser_manifestbody stored ON stored.manifest_id = present.manifest_id
+     CROSS JOIN LATERAL regexp_matches(encode(stored.body, 'escape'),
+           'sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}', 'g') AS mentioned (digest)
+     WHERE present.kind = %(unparsed)s
 ),
 edge AS MATERIALIZED (
     SELECT parent.repository_id, parent.manifest_id AS source, target.manifest_id AS target,
@@ -63,15 +79,51 @@ edge AS MATERIALIZED (
       JOIN present target
         ON target.digest = child.digest AND target.repository_id = parent.repository_id
   UNION ALL
-    SELECT subject.repository_id, subject.manifest_id, referrer.manifest_id, %(referrer)s
+    SELECT subject.repository_id, ends.source, ends.target, ends.state
       FROM present referrer
       JOIN present subject
         ON subject.digest = referrer.subject AND subject.repository_id = referrer.repository_id
+     CROSS JOIN LATERAL (VALUES (subject.manifest_id, referrer.manifest_id, %(referrer)s),
+                                (referrer.manifest_id, subject.manifest_id, %(kept)s))
+           AS ends (source, target, state)
      WHERE referrer.subject <> ''
+  UNION ALL
+    SELECT mention.repository_id, mention.manifest_id, target.manifest_id, %(kept)s
+      FROM mention
+      JOIN present target
+        ON target.digest = mention.digest AND target.repository_id = mention.repository_id
 ),
-reached (repository_id, manifest_id, state) AS (
+attached AS MATERIALIZED (
+    SELECT repository_id, replace(split_part(name, '.', 1), '-', ':') COLLATE "C" AS digest
+      FROM registry_browser_tag
+     WHERE repository_id = ANY(%(repositories)s)
+       AND (name >= 'sha256-' AND name < 'sha256.' OR name >= 'sha512-' AND name < 'sha512.')
+       AND name ~ '^sha(256|512)-[0-9a-f]{64,128}([.].+)?$'
+),
+root (repository_id, manifest_id, state) AS (
     SELECT repository_id, manifest_id, %(tagged)s
       FROM registry_browser_tag WHERE repository_id = ANY(%(repositories)s)
+  UNION ALL
+    SELECT repository_id, manifest_id, %(kept)s
+      FROM present JOIN attached USING (repository_id, digest)
+  UNION ALL
+    -- The tag schema of referrers cuts a sha512 after 64 digits.
+    SELECT repository_id, manifest_id, %(kept)s
+      FROM present JOIN attached USING (repository_id)
+     WHERE attached.digest ~ '^sha512:' AND starts_with(present.digest, attached.digest)
+  UNION ALL
+    SELECT present.repository_id, present.manifest_id, %(kept)s
+      FROM registry_browser_protection lock
+      JOIN registry_browser_repository repository
+        ON repository.id = ANY(%(repositories)s) AND (lock.path = '' OR lock.path = repository.path
+           OR starts_with(repository.path, lock.path || '/'))
+      JOIN present ON present.repository_id = repository.id AND lock.digest IN ('', present.digest)
+     WHERE lock.registry_id = %(registry)s
+  UNION ALL
+    SELECT repository_id, manifest_id, %(dangling)s FROM present WHERE kind = %(unparsed)s
+),
+reached (repository_id, manifest_id, state) AS (
+    SELECT repository_id, manifest_id, state FROM root
   UNION
     SELECT reached.repository_id, edge.target, edge.state
       FROM reached
@@ -177,6 +229,8 @@ def refresh_states(registry_id: int, repositories: Mapping[int, datetime]) -> No
                 "child": PresenceState.CHILD.value,
                 "referrer": PresenceState.REFERRER.value,
                 "dangling": PresenceState.DANGLING.value,
+                "kept": PresenceState.KEPT.value,
+                "unparsed": ManifestKind.UNPARSED.value,
             },
         )
 

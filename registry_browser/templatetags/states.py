@@ -32,6 +32,7 @@ LOOKS = {
     "child": Look("elbow", "child", "Child"),
     "referrer": Look("referrer", "referrer", "Referrer"),
     "dangling": Look("broken", "dangling", "Dangling"),
+    "kept": Look("lock", "protected", "Kept"),
     "incomplete": Look("half", "incomplete", "Incomplete"),
     "stale": Look("half", "incomplete", "Stale"),
     "unparsed": Look("half", "incomplete", "Unparsed"),

@@ -22,8 +22,15 @@ from registry_browser.deletion.known import (
     Stored,
 )
 from registry_browser.deletion.plan import make_plan
-from registry_browser.models import BlobRole, Outcome, Presence
-from tests.builders import make_image, make_index, push, referrer
+from registry_browser.models import BlobRole, Outcome, Presence, PresenceState
+from tests.builders import (
+    cosign_signature,
+    cosign_tag,
+    make_image,
+    make_index,
+    push,
+    referrer,
+)
 from tests.builders.blobs import content
 from tests.deletion.stage import START, Clock, Stage
 from tests.fake_registry import FakeRegistry
@@ -164,6 +171,7 @@ thing = st.integers(0, len(EVERYTHING) - 1)
 events = st.one_of(
     st.tuples(st.just("push"), path, tag, thing),
     st.tuples(st.just("push by digest"), path, st.just(""), thing),
+    st.tuples(st.just("sign"), path, st.just(""), thing),
     st.tuples(st.just("untag"), path, tag, st.just(0)),
     st.tuples(st.just("delete"), path, st.just(""), thing),
     st.tuples(st.just("sync"), path, st.just(""), st.just(0)),
@@ -194,6 +202,7 @@ def test_no_sequence_of_events_loses_anything_live_or_miscounts(
         plan = stage.plan(grace=NONE)
         assert_only_dangling(registry.store, plan)
         assert_counted_by_hand(plan)
+        assert_said_by_the_record(stage, plan)
         transaction.set_rollback(True)
 
 
@@ -204,6 +213,10 @@ def happen(registry: FakeRegistry, stage: Stage, what: str, path: str, tag: str,
             push(registry, f"{path}:{tag}", built)
         case "push by digest":
             push(registry, path, built)
+        case "sign":
+            if built.digest in store.manifests(path):
+                signature = cosign_signature(built.digest)
+                push(registry, f"{path}:{cosign_tag(built.digest, 'sig')}", signature)
         case "untag":
             store.untag(path, tag)
         case "delete":
@@ -251,6 +264,17 @@ def live_in(store: Store, path: str) -> set[str]:
 def assert_only_dangling(store: Store, plan: DeletionPlan) -> None:
     for item in plan.items.all():
         assert item.digest not in live_in(store, item.path)
+
+
+def assert_said_by_the_record(stage: Stage, plan: DeletionPlan) -> None:
+    """What the pages call dangling and reclaimable is what a plan offers, neither more nor less."""
+    present = Presence.objects.filter(gone_at=None)
+    dangling = present.filter(state=PresenceState.DANGLING)
+    assert set(dangling.values_list("repository__path", "manifest__digest")) == set(
+        plan.items.values_list("path", "digest")
+    )
+    assert stage.registry.reclaimable_bytes == plan.reclaimable_bytes
+    assert stage.registry.dangling_count == plan.item_count
 
 
 def assert_counted_by_hand(plan: DeletionPlan) -> None:

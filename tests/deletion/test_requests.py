@@ -19,6 +19,7 @@ from registry_browser.deletion.requests import (
     why_expired,
 )
 from registry_browser.models import AuditEvent, Outcome, PlanPhase, PlanState, Registry
+from registry_browser.sync.locked import apply_locks
 from registry_browser.sync.registries import remove_registry
 from tests.builders import push
 from tests.deletion.stage import DAY, goes
@@ -237,6 +238,47 @@ def test_a_lock_keeps_a_manifest_out_of_plans_until_it_is_taken_away(
     actions = AuditEvent.objects.filter(action__startswith="lock:").values_list("action", "about")
     where = f"fake / {PATH} / {old.digest}"
     assert list(actions) == [("lock:added", where), ("lock:removed", where)]
+
+
+def test_what_is_locked_is_not_called_reclaimable(fake: FakeRegistry, stage: Stage) -> None:
+    old, other = dangling(fake, stage, "old", "other")
+    freed = stage.registry.reclaimable_bytes
+    lock = protect(
+        stage.registry,
+        path="team",
+        digest=old.digest,
+        reason="for the audit",
+        actor="a.haddad",
+        now=stage.clock(),
+    )
+    assert apply_locks(stage.registry.pk, now=stage.clock())
+    stage.registry.refresh_from_db()
+    plan = stage.plan()
+    assert goes(plan) == [other.digest]
+    assert 0 < stage.registry.reclaimable_bytes == plan.reclaimable_bytes < freed
+    assert stage.registry.locks_changed_at is None
+    unprotect(lock, actor="a.haddad", now=stage.clock())
+    assert apply_locks(stage.registry.pk, now=stage.clock())
+    stage.registry.refresh_from_db()
+    assert stage.registry.reclaimable_bytes == freed
+
+
+def test_figures_that_follow_a_lock_expire_no_plan(fake: FakeRegistry, stage: Stage) -> None:
+    dangling(fake, stage, "old", "other")
+    lock = protect(
+        stage.registry,
+        path="",
+        digest="",
+        reason="frozen",
+        actor="a.haddad",
+        now=stage.clock(),
+    )
+    apply_locks(stage.registry.pk, now=stage.clock())
+    unprotect(lock, actor="a.haddad", now=stage.clock())
+    plan = stage.plan()
+    apply_locks(stage.registry.pk, now=stage.clock())
+    assert (plan.item_count, why_expired(plan, stage.clock())) == (2, "")
+    assert seems_expired(plan, stage.clock()) == ""
 
 
 @pytest.mark.parametrize(

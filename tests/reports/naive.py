@@ -12,6 +12,7 @@ from registry_browser.models import (
     ManifestBlob,
     ManifestChild,
     Presence,
+    Protection,
     Repository,
     Tag,
 )
@@ -37,10 +38,11 @@ class Figures:
 
 
 class Naive:
-    """What is present in a registry, and what of it tags reach."""
+    """What is present in a registry, and what of it stays whatever is deleted."""
 
     def __init__(self, registry: Registry) -> None:
-        self.manifests = {each.pk: each for each in Manifest.objects.filter(registry=registry)}
+        found = Manifest.objects.filter(registry=registry).select_related("stored_body")
+        self.manifests = {each.pk: each for each in found}
         self.blobs: dict[int, set[Blob]] = {pk: set() for pk in self.manifests}
         self.layers: dict[int, list[Blob]] = {pk: [] for pk in self.manifests}
         for link in ManifestBlob.objects.select_related("blob").order_by("position"):
@@ -68,24 +70,43 @@ class Naive:
             )
             if path in self.present
         ]
-        self.live = {path: self._reached(path) for path in self.present}
+        self.stays = {path: self._staying(path) for path in self.present}
 
-    def _reached(self, path: str) -> set[int]:
-        reached = {manifest for place, manifest in self.tags if place == path}
+    def _staying(self, path: str) -> set[int]:
+        """What no deletion may take: what is tagged, attached to, locked or unreadable, and then
+        children, referrers and subjects of what stays, around and around.
+        """
+        here = self.present[path]
+        stays = {manifest for place, manifest in self.tags if place == path}
+        names = Tag.objects.filter(repository__path=path).values_list("name", flat=True)
+        locked = set(Protection.objects.filter(path=path).values_list("digest", flat=True))
+        for pk in here:
+            one = self.manifests[pk]
+            attached = any(name.startswith(one.digest.replace(":", "-")) for name in names)
+            if attached or one.digest in locked or one.kind == "unparsed":
+                stays.add(pk)
         while True:
-            digests = {self.manifests[pk].digest for pk in reached}
-            named = {digest for pk in reached for digest in self.children[pk]}
+            digests = {self.manifests[pk].digest for pk in stays}
+            named = {digest for pk in stays for digest in self.children[pk]}
+            named |= {self.manifests[pk].subject for pk in stays}
+            named |= {
+                other.digest
+                for pk in stays
+                for other in self.manifests.values()
+                if self.manifests[pk].kind == "unparsed"
+                and other.digest.encode() in bytes(self.manifests[pk].stored_body.body)
+            }
             more = {
                 pk
-                for pk in self.present[path]
+                for pk in here
                 if self.manifests[pk].digest in named or self.manifests[pk].subject in digests
             }
-            if more <= reached:
-                return reached
-            reached |= more
+            if more <= stays:
+                return stays
+            stays |= more
 
     def dangles(self, path: str, manifest: int) -> bool:
-        return manifest not in self.live[path] and self.manifests[manifest].kind != "unparsed"
+        return manifest not in self.stays[path]
 
     def figures(self, is_inside: Callable[[str], bool]) -> Figures:
         """The figures of the set of repositories whose path `is_inside`."""

@@ -18,6 +18,7 @@ from registry_browser.models import (
     Manifest,
     Presence,
     PresenceState,
+    Protection,
     Repository,
     Tag,
 )
@@ -47,13 +48,13 @@ _image = st.tuples(
 )
 _index = st.tuples(st.just("index"), st.lists(st.integers(0, 5), max_size=2), st.integers(0, 3))
 _artifact = st.tuples(st.just("artifact"), st.lists(st.integers(0, 5), max_size=1), st.just(1))
-_unparsed = st.tuples(st.just("unparsed"), st.lists(st.just(0), max_size=0), st.just(2))
+_unparsed = st.tuples(st.just("unparsed"), st.lists(st.integers(0, 5), max_size=1), st.just(2))
 _contents = st.lists(
     st.one_of(_image, _image, _index, _artifact, _unparsed), min_size=1, max_size=7
 )
 _events = st.lists(
     st.tuples(
-        st.sampled_from(["tag", "untag", "present", "gone"]),
+        st.sampled_from(["tag", "untag", "present", "gone", "sign", "lock"]),
         st.sampled_from(PATHS),
         st.integers(0, 6),
     ),
@@ -90,7 +91,7 @@ class Store:
             return self.record.index(name, children, body_bytes=body)
         if kind == "artifact":
             return self.record.artifact(name, size, "x/y", subject=known[0] if known else None)
-        return self.record.unparsed(name, "application/x", "not JSON")
+        return self.record.unparsed(name, "application/x", "not JSON", mentions=known)
 
     def happen(self, event: tuple[str, str, int]) -> None:
         """One event in one repository; then only that repository is looked at again. Tags that go
@@ -124,6 +125,23 @@ class Store:
                 presence = found[number % len(found)]
                 repository = presence.repository
                 Presence.objects.filter(pk=presence.pk).update(gone_at=NOW)
+            case "sign" | "lock":
+                if repository is None:
+                    return
+                if what == "lock":
+                    Protection.objects.get_or_create(
+                        registry=registry,
+                        path=path,
+                        digest=manifest.digest,
+                        defaults={"created_at": NOW},
+                    )
+                else:
+                    name = f"{manifest.digest.replace(':', '-')}.sig"
+                    if not repository.tags.filter(name=name).exists():
+                        signature = self.manifests[(number + 1) % len(self.manifests)]
+                        self.record.tag(repository, name, signature)
+                        here = Presence.objects.filter(repository=repository, manifest=signature)
+                        here.update(gone_at=None)
         assert repository is not None
         liveness.refresh_states(registry.pk, {repository.pk: NOW})
         figures.refresh_repositories([repository.pk])

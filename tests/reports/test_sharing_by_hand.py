@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from registry_browser.models import PresenceState, Registry
+from registry_browser.models import PresenceState, Protection, Registry
 from registry_browser.models.chains import chains, top_chain
 from registry_browser.reports.across import copies
 from registry_browser.reports.bases import bases, every_base
@@ -188,10 +188,41 @@ def test_a_tag_that_is_attached_keeps_what_it_names_from_being_offered() -> None
     tag = f"{image.digest.replace(':', '-')}.sig"
     record.tag(web, tag, record.artifact("cosign", 3, "x/sig"))
     record.refresh()
+    counts = state_counts(record.registry)
 
-    [row] = untagged(record.registry, counts=state_counts(record.registry)).rows
+    [row] = untagged(record.registry, counts=counts).rows
 
-    assert (row.attached, row.may_go) == ([tag], False)
+    assert (row.state, row.attached, row.may_go) == ("kept", [tag], False)
+    assert (counts.dangling, counts.kept, counts.oldest_since) == (0, 1, None)
+    assert record.registry.reclaimable_bytes == 0
+
+
+def test_what_is_kept_says_by_what() -> None:
+    record = Record()
+    web = record.repository("team/web")
+    subject = record.image("subject", [record.layer("subject", 10)])
+    bill = record.artifact("bill", 3, "x/sbom", subject=subject)
+    record.present(web, subject)
+    record.tag(web, "sbom", bill)
+    locked = record.image("locked", [record.layer("locked", 10)])
+    record.present(web, locked)
+    Protection.objects.create(
+        registry=record.registry, path="team", digest=locked.digest, reason="audit", created_at=NOW
+    )
+    mentioned = record.image("mentioned", [record.layer("mentioned", 10)])
+    record.present(web, mentioned)
+    record.present(web, record.unparsed("odd", "application/x", "not JSON", mentions=[mentioned]))
+    record.refresh()
+
+    counts = state_counts(record.registry)
+    found = untagged(record.registry, counts=counts, state="kept").rows
+    rows = {row.digest: row for row in found}
+
+    assert (counts.kept, counts.unparsed, counts.dangling) == (3, 1, 0)
+    assert rows[subject.digest].referrer == bill.digest
+    assert rows[locked.digest].locked == "audit"
+    assert (rows[mentioned.digest].referrer, rows[mentioned.digest].locked) == ("", "")
+    assert record.registry.reclaimable_bytes == 0
 
 
 def test_the_same_manifest_in_two_repositories_frees_nothing_alone() -> None:

@@ -13,7 +13,8 @@ from registry_browser.models import PresenceState
 if TYPE_CHECKING:
     from tests.builders import Built
 
-TAGGED, CHILD, REFERRER, DANGLING = PresenceState
+TAGGED, CHILD, REFERRER, DANGLING, KEPT = PresenceState
+_RANK = {state: rank for rank, state in enumerate((TAGGED, CHILD, REFERRER, KEPT, DANGLING))}
 
 
 @dataclass
@@ -36,9 +37,15 @@ class Expected:
         self.present[path] &= held
 
     def states(self, path: str) -> dict[str, PresenceState]:
-        """The closure from the tags over children and referrers, one step at a time."""
+        """The closure from the tags over children and referrers, one step at a time; what a tag is
+        attached to, and the subject of what stays, are kept.
+        """
         present = self.present[path]
         states = dict.fromkeys(present, DANGLING)
+        for name in self.tags[path]:
+            algorithm, _, rest = name.partition("-")
+            if (named := f"{algorithm}:{rest.partition('.')[0]}") in present:
+                states[named] = KEPT
         for digest in self.tags[path].values():
             states[digest] = TAGGED
         changed = True
@@ -46,7 +53,7 @@ class Expected:
             changed = False
             for digest in present:
                 for target, state in self._edges(digest, present):
-                    if states[digest] != DANGLING and states[target] > state:
+                    if states[digest] != DANGLING and _RANK[states[target]] > _RANK[state]:
                         states[target] = state
                         changed = True
         return states
@@ -54,11 +61,13 @@ class Expected:
     def _edges(self, digest: str, present: set[str]) -> list[tuple[str, PresenceState]]:
         children = [(child.digest, CHILD) for child in self.built[digest].children]
         referrers = [(other, REFERRER) for other in present if self._subject(other) == digest]
-        return [(target, state) for target, state in (*children, *referrers) if target in present]
+        subject = [(self._subject(digest), KEPT)]
+        edges = (*children, *referrers, *subject)
+        return [(target, state) for target, state in edges if target in present]
 
-    def _subject(self, digest: str) -> str | None:
+    def _subject(self, digest: str) -> str:
         subject = self.built[digest].document.get("subject")
-        return subject["digest"] if subject else None
+        return subject["digest"] if subject else ""
 
     def blobs(self, digest: str) -> dict[str, int]:
         """Digest → stored bytes of everything that one manifest keeps, its own body included."""

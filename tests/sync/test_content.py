@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from registry_browser.models import Registry
     from tests.sync.conftest import Sync
 
-TAGGED, CHILD, REFERRER, DANGLING = PresenceState
+TAGGED, CHILD, REFERRER, DANGLING, _KEPT = PresenceState
 HTML = "<script>alert('1')</script><b onmouseover=\"x\">&amp;\u202e\N{SNOWMAN}"
 
 

@@ -24,12 +24,11 @@ from registry_browser.api.serializers.deletions import (
 )
 from registry_browser.api.serializers.problems import page_of
 from registry_browser.api.views.base import ApiView, ListView
-from registry_browser.deletion.protections import protect, unprotect
 from registry_browser.deletion.requests import DeletionRefused, approve, cancel, discard
 from registry_browser.deletion.store import plan_deletion
 from registry_browser.models import DeletionPlan, Protection, Registry
 from registry_browser.queries.deletions import LockRow, locks
-from registry_browser.tasks import start_deletion, start_undo
+from registry_browser.tasks import remove_lock, set_lock, start_deletion, start_undo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -255,7 +254,7 @@ class LockList(ApiView):
         said = body.validated_data
         registry = self.registry(said.pop("registry"))
         try:
-            lock = protect(registry, **said, actor=self.user.get_username(), now=timezone.now())
+            lock = set_lock(registry, **said, actor=self.user.get_username(), now=timezone.now())
         except DeletionRefused as refused:
             raise Conflict(str(refused)) from refused
         row = LockRow(
@@ -282,5 +281,5 @@ class LockDetail(ApiView):
         lock = Protection.objects.filter(pk=id, registry__in=visible).first()
         if lock is None:
             raise NotFound(f"There is no lock {id}. GET locks/ lists those there are.")
-        unprotect(lock, actor=self.user.get_username(), now=timezone.now())
+        remove_lock(lock, actor=self.user.get_username(), now=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -67,7 +67,7 @@ def dangling(request: HtmxRequest, registry: str, path: str = "") -> HttpRespons
             "figures": space_figures(place.registry, path) or NOTHING,
             "completeness": completeness(place.registry, path),
             "counts": counts,
-            "states": [(each, each.title(), getattr(counts, each)) for each in untagged.STATES],
+            "states": _segments(counts, state),
             "state": state,
             "listing": listing,
             "sort": order,
@@ -90,6 +90,12 @@ def _state(request: HtmxRequest) -> str:
     """One of the states; "all" is none of them, and nothing asked for is what dangles."""
     asked = request.GET.get("state", "dangling")
     return asked if asked in untagged.STATES else ""
+
+
+def _segments(counts: untagged.StateCounts, state: str) -> list[tuple[str, str, int]]:
+    """The states to choose from; what is rare only where there is some."""
+    found = [(each, each.title(), getattr(counts, each)) for each in untagged.STATES]
+    return [row for row in found if row[2] or row[0] in (state, "dangling", "child", "referrer")]
 
 
 def _cells(row: UntaggedRow) -> tuple[object, ...]:

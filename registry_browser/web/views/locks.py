@@ -8,10 +8,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from registry_browser.deletion.protections import protect, unprotect
 from registry_browser.deletion.requests import DeletionRefused
 from registry_browser.models import Protection, Registry
 from registry_browser.queries import deletions
+from registry_browser.tasks import remove_lock, set_lock
 from registry_browser.web.access import admin_required
 from registry_browser.web.deletion_forms import LockForm
 from registry_browser.web.htmx import HtmxRequest
@@ -31,7 +31,7 @@ def _add(request: HtmxRequest) -> HttpResponse:
     if form.is_valid():
         said = form.cleaned_data
         try:
-            protect(
+            set_lock(
                 said["registry"],
                 path=said["path"],
                 digest=said["digest"],
@@ -52,7 +52,7 @@ def _add(request: HtmxRequest) -> HttpResponse:
 def remove(request: HtmxRequest, pk: int) -> HttpResponse:
     visible = Registry.objects.visible_to(request.user)
     lock = get_object_or_404(Protection, pk=pk, registry__in=visible)
-    unprotect(lock, actor=request.user.username, now=datetime.now(UTC))
+    remove_lock(lock, actor=request.user.username, now=datetime.now(UTC))
     messages.success(request, "The lock is taken away.")
     return redirect("locks")
 

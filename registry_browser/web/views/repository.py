@@ -106,7 +106,9 @@ def untagged(request: HtmxRequest, registry: str, path: str) -> HttpResponse:
         "state": state,
         "counts": listing.counts,
         "states": [
-            (name, name.title(), getattr(listing.counts, name)) for name in manifests.UNTAGGED
+            (name, name.title(), amount)
+            for name in manifests.UNTAGGED
+            if (amount := getattr(listing.counts, name)) or name in (state, *manifests.USUAL)
         ],
     }
     return page_or_region(
