@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry_browser", "0008_glance_of_a_plan")]
+    dependencies = [("registry_browser", "0009_links_without_foreign_keys")]
 
     operations = [
         migrations.AddField(
