@@ -24,10 +24,14 @@ from django_structlog.middlewares import RequestMiddleware  # noqa: E402
 
 from dashboard.prepare import prepare_database  # noqa: E402
 from registry_browser import tasks  # noqa: E402
-from registry_browser.models import Registry, SyncTrigger  # noqa: E402
+from registry_browser.deletion.requests import approve  # noqa: E402
+from registry_browser.deletion.store import plan_deletion  # noqa: E402
+from registry_browser.models import DeletionPlan, Registry, SyncTrigger  # noqa: E402
 from registry_browser.sync.registries import RegistryDetails, add_registry  # noqa: E402
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.http import HttpRequest
 
 
@@ -77,13 +81,44 @@ def start_by_request(name: str) -> tuple[int, str]:
     return answer[0]
 
 
+def allow_deletion(name: str) -> None:
+    """Switch deletion on for a registry."""
+    Registry.objects.filter(name=name).update(deletion_allowed=True)
+
+
+def sync(name: str) -> None:
+    """Sync a registry here, without a worker."""
+    tasks.sync_in_foreground(Registry.objects.get(name=name), now=timezone.now())
+
+
+def delete_dangling(name: str) -> int:
+    """Have all that dangles deleted by a worker, however young it is; return the id of the plan."""
+    now = timezone.now()
+    registry = Registry.objects.get(name=name)
+    plan = plan_deletion(registry, actor="planner", now=now, grace=timedelta(0))
+    approve(plan, actor="approver", now=now, words=plan.words)
+    return tasks.start_deletion(plan, actor="runner", now=now).pk
+
+
+def undo(plan: str) -> None:
+    """Have a worker push back what a plan deleted."""
+    found = DeletionPlan.objects.get(pk=int(plan))
+    tasks.start_undo(found, actor="undoer", now=timezone.now())
+
+
 def tick() -> None:
     """One round of the scheduler that takes any silence of a run for the loss of its worker."""
     tasks.ORPHANED_AFTER = timedelta(0)
     tasks.tick()
 
 
-COMMANDS = {each.__name__: each for each in (prepare, start, start_at_once, start_by_request, tick)}
+COMMANDS: dict[str, Callable[..., object]] = {
+    each.__name__: each
+    for each in (
+        *(prepare, start, start_at_once, start_by_request, tick),
+        *(allow_deletion, sync, delete_dangling, undo),
+    )
+}
 
 if __name__ == "__main__":
     sys.stdout.write(json.dumps(COMMANDS[sys.argv[1]](*sys.argv[2:])))
