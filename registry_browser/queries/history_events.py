@@ -21,7 +21,7 @@ from registry_browser.models import (
     TagEvent,
     TagEventKind,
 )
-from registry_browser.queries.history_times import in_words
+from registry_browser.queries.history_times import between_in_words, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -195,7 +195,7 @@ class EventRow:
         if self.is_exact:
             return f"at {seen}"
         if self.not_before is not None:
-            return f"somewhere between {in_words(self.not_before)} and {seen}"
+            return f"somewhere {between_in_words(self.not_before, self.seen_at)}"
         if self.is_first_sight:
             return f"it was there at the first look, {seen}; since when is not known"
         return f"some time before {seen}"

@@ -33,6 +33,17 @@ def in_words(moment: datetime) -> str:
     return f"{utc.day} {utc:%b %Y %H:%M:%S} UTC"
 
 
+def between_in_words(start: datetime, end: datetime) -> str:
+    """Two moments in a sentence, the first without what the second says again: "between 20 Nov
+    22:10:04 and 21 Nov 2026 10:02:11 UTC", "between 20 Nov 2026 08:00:00 and 08:10:00 UTC".
+    """
+    first, last = start.astimezone(UTC), end.astimezone(UTC)
+    if first.date() == last.date():
+        return f"between {first.day} {first:%b %Y %H:%M:%S} and {last:%H:%M:%S} UTC"
+    year = "" if first.year == last.year else f" {first.year}"
+    return f"between {first.day} {first:%b}{year} {first:%H:%M:%S} and {in_words(last)}"
+
+
 def written(moment: datetime) -> str:
     """A moment for an address or a field, which `read_moment` reads back."""
     utc = moment.astimezone(UTC)

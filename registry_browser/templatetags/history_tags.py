@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.template import Library
 from django.urls import reverse
@@ -13,6 +14,7 @@ from registry_browser.templatetags.digests import chip
 from registry_browser.templatetags.times import date
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from django.utils.safestring import SafeString
@@ -49,3 +51,22 @@ def digest_at(registry: str, path: str, digest: str) -> SafeString:
 def place_url(place: Any, name: str, *more: str) -> str:
     """The address of another page about the same place."""
     return str(place.url(name, *more))
+
+
+@register.simple_tag
+def day_url(place: Any, events: Sequence[Any], kept: str) -> str:
+    """Where it says what changed on the day of these events, which are newest first: for a tag the
+    two images that it pointed to when the day began and when it was over, else every tag that
+    changed. `kept` is the filter of the page. Empty where a tag had no two images that day.
+    """
+    start = events[0].seen_at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    end = start + timedelta(days=1)
+    if not (place.tag and place.repository):
+        asked = urlencode({"from": as_written(start), "to": f"{start:%Y-%m-%d}"})
+        return f"{place.url('history-between')}?{asked}{f'&{kept}' if kept else ''}"
+    was, became = events[-1].old_digest, events[0].new_digest
+    if not (was and became) or was == became:
+        return ""
+    name = ":".join(("/".join(place.args[:2]), place.tag))
+    sides = {"a": f"{name}@{{{as_written(start)}}}", "b": f"{name}@{{{as_written(end)}}}"}
+    return f"{reverse('compare')}?{urlencode(sides)}"

@@ -68,13 +68,17 @@ def _worst(areas: Sequence[float], side: float) -> float:
 
 
 def _along(areas: Sequence[float], box: Box) -> Iterator[Box]:
-    """A row of cells along the shorter side of the box, at its start."""
+    """A row of cells along the shorter side of the box, at its start.
+
+    What the rows before left is inexact, so that a hair of a box would be overrun: nothing is
+    longer than the room that is left for it.
+    """
     total, offset = sum(areas), 0.0
     upright = box.width >= box.height
-    side = box.height if upright else box.width
-    thickness = total / side if side > 0 else 0.0
+    side, depth = (box.height, box.width) if upright else (box.width, box.height)
+    thickness = min(total / side, depth) if side > 0 else 0.0
     for area in areas:
-        length = area / thickness if thickness > 0 else 0.0
+        length = min(area / thickness, max(0.0, side - offset)) if thickness > 0 else 0.0
         if upright:
             yield Box(box.x, box.y + offset, thickness, length)
         else:

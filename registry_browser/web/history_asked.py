@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-FILTERS = ("tag", "path", "digest", "actor", "source", "kind", "since", "until", "span", "registry")
+FILTERS = (
+    *("tag", "path", "digest", "actor", "source", "kind", "since", "until", "span", "registry"),
+    # Not a filter, but where: below a path that is a repository too.
+    "below",
+)
 SEGMENTS = [("7d", "7 d"), ("30d", "30 d"), ("1y", "1 y"), ("", "All")]
 KIND_WORDS = [("", "any"), *((kind.value, str(kind.label).lower()) for kind in TagEventKind)]
 SOURCE_WORDS = [("", "any"), *((each.value, str(each.label).lower()) for each in EventSource)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.urls import reverse
 
 from registry_browser.queries.history_lanes import SLICES, Lane
-from registry_browser.queries.history_times import in_words, written
+from registry_browser.queries.history_times import between_in_words, in_words, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -196,7 +196,7 @@ def _bands(span: Span, shown: Window, starts: set[datetime]) -> list[Box]:
             continue
         start, end = shown.place(earliest), shown.place(latest)
         if end - start >= _BAND:
-            fact = f"{word} somewhere between {in_words(earliest)} and {in_words(latest)}"
+            fact = f"{word} somewhere {between_in_words(earliest, latest)}"
             found.append(Box(x=f"{_short(start)}%", width=f"{_short(end - start)}%", fact=fact))
     return found
 

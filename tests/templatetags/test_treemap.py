@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from registry_browser.reports.space_map import MapNode, NodeKind
@@ -47,6 +47,7 @@ def drawn(*parts: MapNode, registry: str = "prod") -> str:
     width=st.integers(50, 2000),
     height=st.integers(50, 2000),
 )
+@example(sizes=[1, 708920155], width=50, height=131)
 def test_cells_are_to_scale_inside_the_box_and_never_overlap(
     sizes: list[int], width: int, height: int
 ) -> None:

@@ -133,6 +133,71 @@ def test_a_move_in_the_history_leads_to_the_comparison(web: Repository, viewer: 
     assert "MODE slow fast" in text_of(response.content.decode())
 
 
+def test_two_platforms_of_one_tag_are_compared(web: Repository, viewer: Client) -> None:
+    record = Record("edge", "https://edge.example")
+    base = record.layer("edge base", 500)
+    amd = record.image("amd", [base, record.layer("amd code", 40)])
+    arm = record.image("arm64", [base, record.layer("arm code", 30)], platform="linux/arm64")
+    tools = record.repository("tools")
+    record.tag(tools, "1.0", record.index("multi", {"linux/amd64": amd, "linux/arm64": arm}))
+
+    text = compare(viewer, "edge/tools:1.0 linux/amd64", "edge/tools:1.0 linux/arm64")
+
+    assert f"Compared linux/amd64 {digest_of('amd')[7:19]}" in text
+    assert f"Compared linux/arm64 {digest_of('arm64')[7:19]}" in text
+    assert "1 layer in common, 500 B compressed · only first 40 B · only second 30 B" in text
+    assert "platform linux/amd64 linux/arm64" in text
+
+
+def test_a_platform_that_an_index_lacks_is_named_with_those_it_has(
+    web: Repository, viewer: Client
+) -> None:
+    record = Record("edge", "https://edge.example")
+    tools = record.repository("tools")
+    only = record.index("one child", {"linux/amd64": record.image("amd")})
+    record.tag(tools, "1.0", only)
+
+    text = compare(viewer, "edge/tools:1.0 linux/s390x", "prod/team/web:1.0", status=404)
+
+    assert "has no linux/s390x; it has linux/amd64" in text
+
+
+def test_one_image_in_two_registries_is_the_same_and_another_differs_in_its_layers(
+    web: Repository, viewer: Client
+) -> None:
+    copy = Record("copies", "https://copies.example")
+    base = copy.layer("base", 1000)
+    there = copy.repository("mirror/web")
+    copy.tag(there, "1.0", copy.image("one", [base, copy.layer("old code", 20)]))
+    copy.tag(there, "next", copy.image("three", [base, copy.layer("next code", 70)]))
+
+    same = compare(viewer, "prod/team/web:1.0", "copies/mirror/web:1.0")
+    other = compare(viewer, "prod/team/web:1.0", "copies.example/mirror/web:next")
+
+    assert "The same manifest" in same
+    assert "prod/team/web:1.0" in other
+    assert "copies/mirror/web:next" in other
+    assert "1 layer in common, 1,000 B compressed · only first 20 B · only second 70 B" in other
+
+
+def test_what_changed_in_a_tag_on_a_day_is_one_link(web: Repository, viewer: Client) -> None:
+    trail = Trail(Record("edge", "https://edge.example"), web)
+    trail.record.registry = web.registry
+    trail.tags, trail.seen, trail.looked_at = {"stable": "two"}, {"stable"}, minute(10)
+    tuesday = minute(2 * 24 * 60)
+    trail.look(tuesday, {"stable": "one"})
+    page = viewer.get("/r/prod/team/web/-/tags/stable/history").content.decode()
+    day = page.partition("Tuesday 3 November 2026")[2].partition("</div>")[0]
+    address = day.partition('href="')[2].partition('"')[0].replace("&amp;", "&")
+
+    text = text_of(viewer.get(address).content.decode())
+
+    assert "What changed that day" in day
+    assert "As of 3 Nov 2026 00:00:00 UTC" in text
+    assert "As of 4 Nov 2026 00:00:00 UTC" in text
+    assert "MODE fast slow" in text
+
+
 def test_without_references_the_page_says_what_can_be_compared(
     web: Repository, viewer: Client
 ) -> None:

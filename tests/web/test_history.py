@@ -63,7 +63,7 @@ def test_a_move_reads_as_a_sentence_with_digests_bounds_source_and_actor(
     old, new = digest_of("two")[7:19], digest_of("three")[7:19]
     assert f"moved from {old} to {new}" in text
     assert "pushed by ci-release, told by a notification" in text
-    assert "somewhere between 1 Nov 2026 08:00:00 UTC and 1 Nov 2026 08:10:00 UTC" in text
+    assert "somewhere between 1 Nov 2026 08:00:00 and 08:10:00 UTC" in text
 
 
 def test_what_was_there_at_the_first_look_is_not_said_to_be_created(
@@ -176,6 +176,58 @@ def test_wider_history_is_for_auditors(
 ) -> None:
     assert viewer.get(address).status_code == 403
     assert "team/web" in read(auditor, address)
+
+
+@pytest.mark.parametrize(
+    ("page", "address"),
+    [
+        ("/", "/history"),
+        ("/r/prod/", "/r/prod/-/history"),
+        ("/r/prod/team/", "/r/prod/team/-/history"),
+    ],
+)
+def test_wider_pages_lead_auditors_to_their_history(
+    trail: Trail, viewer: Client, auditor: Client, page: str, address: str
+) -> None:
+    trail.record.refresh()
+
+    main = auditor.get(page).content.decode().partition("<main")[2]
+    assert f'href="{address}"' in main
+    assert f'href="{address}"' not in viewer.get(page).content.decode()
+
+
+def test_each_day_leads_to_what_changed_on_it(trail: Trail, viewer: Client) -> None:
+    page = viewer.get(f"{PAGE}?tag=stable").content.decode()
+    day = page.partition("Sunday 1 November 2026")[2].partition("</div>")[0]
+    address = unescape(day.partition('href="')[2].partition('"')[0])
+
+    text = read(viewer, address)
+
+    assert address.startswith(f"{PAGE}/between?from=2026-11-01+00%3A00&to=2026-11-01&tag=stable")
+    assert "From 1 Nov 2026 00:00 to 1 Nov 2026 23:59" in text
+    assert "stable" in text
+    assert "canary" not in text
+
+
+def test_below_a_path_that_is_a_repository_too_links_stay_below(
+    trail: Trail, auditor: Client
+) -> None:
+    inner = trail.record.repository("team/web/inner")
+    Trail(trail.record, inner).look(minute(50), {"deep": "one"})
+    page = auditor.get(f"{PAGE}?below=1").content.decode()
+
+    assert "inner:" in page
+    assert f"{PAGE}/between?from=2026-11-01+00%3A00&amp;to=2026-11-01&amp;below=1" in page
+    assert f"{PAGE}/export.csv?below=1" in page
+    assert "deep" in read(auditor, f"{PAGE}/as-of?below=1")
+
+
+def test_bounds_on_two_days_name_both(trail: Trail, viewer: Client) -> None:
+    trail.look(minute(24 * 60), {**trail.tags, "stable": "one"})
+
+    text = read(viewer, f"{PAGE}?tag=stable")
+
+    assert "somewhere between 1 Nov 08:40:00 and 2 Nov 2026 08:00:00 UTC" in text
 
 
 def test_history_outlives_the_registry(trail: Trail, auditor: Client) -> None:
