@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from django.db.models import F, OuterRef, QuerySet, Subquery
+
 from registry_browser.deletion.gather import holdings_of, references
 from registry_browser.models import DeletionItem, DeletionPlan, ItemUndo, Outcome, Presence
 
@@ -9,16 +11,20 @@ from registry_browser.models import DeletionItem, DeletionPlan, ItemUndo, Outcom
 def freed_bytes(plan: DeletionPlan) -> int:
     """The bytes that nothing holds any more now that these are deleted, counted as a set.
 
-    Right before the sync has seen that they are gone, and after.
+    Right before the sync has seen that they are gone, and after; what it finds there again holds
+    its bytes again.
     """
     if plan.registry is None:
         return plan.freed_bytes
+    back = {item.pk for item in _there_again(plan)}
     gone = DeletionItem.objects.filter(plan=plan).exclude(undo=ItemUndo.PUSHED)
-    places = list(
-        (gone.filter(outcome=Outcome.DELETED) | gone.filter(went_along=True)).values_list(
-            "path", "digest"
-        )
-    )
+    places = [
+        (path, digest)
+        for pk, path, digest in (
+            gone.filter(outcome=Outcome.DELETED) | gone.filter(went_along=True)
+        ).values_list("pk", "path", "digest")
+        if pk not in back
+    ]
     if not places:
         return 0
     digests = {digest for _, digest in places}
@@ -37,4 +43,29 @@ def freed_bytes(plan: DeletionPlan) -> int:
     )
     return sum(
         each.size for blob, each in stored.items() if held[blob] - released.get(blob, 0) == 0
+    )
+
+
+def note_what_is_there_again(plan: DeletionPlan) -> None:
+    """Say of deleted items that the sync has found them there again."""
+    detail = (
+        "It was deleted, and a look afterwards finds it there again: somebody pushed it, or a "
+        "registry that caches another one fetched it."
+    )
+    for item in _there_again(plan):
+        DeletionItem.objects.filter(pk=item.pk).update(detail=detail)
+
+
+def _there_again(plan: DeletionPlan) -> QuerySet[DeletionItem]:
+    seen = Presence.objects.filter(
+        repository__registry=plan.registry,
+        repository__path=OuterRef("path"),
+        manifest__digest=OuterRef("digest"),
+        gone_at=None,
+    )
+    return (
+        DeletionItem.objects.filter(plan=plan, outcome=Outcome.DELETED)
+        .exclude(undo=ItemUndo.PUSHED)
+        .annotate(seen_at=Subquery(seen.values("last_seen_at")[:1]))
+        .filter(seen_at__gt=F("finished_at"))
     )

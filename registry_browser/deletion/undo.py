@@ -29,6 +29,7 @@ from registry_browser.models import (
     UndoState,
 )
 from registry_browser.oci.client import RegistryClient
+from registry_browser.oci.descriptor import Child
 from registry_browser.oci.digest import Digest
 from registry_browser.oci.errors import NotFound, RegistryError, Unreachable
 from registry_browser.oci.push import put_manifest
@@ -124,36 +125,36 @@ class Undo:
         return head.digest == item.digest
 
     async def _failed(self, item: DeletionItem, manifest: Manifest, error: RegistryError) -> None:
-        """Say why, and name the blobs that are not there any more, if that is why."""
+        """Say why, and name what is not there any more, if that is why."""
         if isinstance(error, Unreachable):
             self._silent += 1
             await self._store(item, ItemUndo.FAILED, str(error))
             return
         try:
-            missing = await self._missing_blobs(item.path, manifest)
+            missing, children = await self._missing(item.path, manifest)
         except RegistryError as second:
             await self._store(item, ItemUndo.FAILED, f"{error} {second}")
             return
+        said = f" The registry said: {error.detail}" if error.detail else ""
         if missing:
-            first = ", ".join(f"{digest[:19]}…" for digest in missing[:3])
-            more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
             detail = (
-                f"It cannot come back: the registry does not have {first}{more} any more. "
+                f"It cannot come back: the registry does not have {_few(missing)} any more. "
                 "It has collected its garbage since."
             )
             await self._store(item, ItemUndo.BLOB_GONE, detail)
+        elif children:
+            detail = f"It names {_few(children)}, which could not be put back either.{said}"
+            await self._store(item, ItemUndo.FAILED, detail)
         else:
-            said = f" ({error.detail})" if error.detail else ""
             await self._store(item, ItemUndo.FAILED, f"{error}{said}")
 
-    async def _missing_blobs(self, path: str, manifest: Manifest) -> list[str]:
+    async def _missing(self, path: str, manifest: Manifest) -> tuple[list[str], list[str]]:
         """What the manifest needs and the repository does not have: blobs, and children."""
         blobs, children = await sync_to_async(_needs)(manifest)
-        missing = [digest for digest in blobs if not await blob_exists(self._client, path, digest)]
-        for digest in children:
-            if not await self._client.manifest_exists(path, digest):
-                missing.append(digest)
-        return missing
+        return (
+            [each for each in blobs if not await blob_exists(self._client, path, each)],
+            [each for each in children if not await self._client.manifest_exists(path, each)],
+        )
 
     def _manifest(self, digest: str) -> Manifest:
         return Manifest.objects.select_related("stored_body").get(
@@ -238,9 +239,18 @@ def _nodes(registry: Registry, digests: list[str]) -> dict[str, Node]:
     }
 
 
+def _few(digests: Sequence[str]) -> str:
+    first = ", ".join(f"{digest[:19]}…" for digest in digests[:3])
+    return first + (f" and {len(digests) - 3:,} more" if len(digests) > 3 else "")
+
+
 def _needs(manifest: Manifest) -> tuple[list[str], list[str]]:
     links = ManifestBlob.objects.filter(manifest=manifest, blob__stored_bytes__gt=0).exclude(
         role=BlobRole.BODY
     )
-    children = manifest.children.values_list("digest", flat=True)
-    return sorted(set(links.values_list("blob__digest", flat=True))), sorted(set(children))
+    blobs = set(links.values_list("blob__digest", flat=True))
+    children = set()
+    for digest, size, media_type in manifest.children.values_list("digest", "size", "media_type"):
+        # A cache export is an index of blobs.
+        (blobs if Child(digest, size, media_type).is_blob else children).add(digest)
+    return sorted(blobs), sorted(children)

@@ -14,7 +14,7 @@ import structlog
 from asgiref.sync import async_to_sync, sync_to_async
 
 from registry_browser.deletion.lock import deletion_lock
-from registry_browser.deletion.progress import freed_bytes
+from registry_browser.deletion.progress import freed_bytes, note_what_is_there_again
 from registry_browser.deletion.requests import (
     DeletionRefused,
     expire,
@@ -204,6 +204,7 @@ class _Slice:
             return SliceResult.OVER
         self._plan.walk = async_to_sync(self._walking)(client)
         self._plan.walked_at = self._clock()
+        note_what_is_there_again(self._plan)
         self._plan.freed_bytes = freed_bytes(self._plan)
         self._plan.save(update_fields=["walk", "walked_at", "freed_bytes"])
         return self._finish()
