@@ -249,7 +249,7 @@ def _needs(manifest: Manifest) -> tuple[list[str], list[str]]:
         role=BlobRole.BODY
     )
     blobs = set(links.values_list("blob__digest", flat=True))
-    children = set()
+    children = set[str]()
     for digest, size, media_type in manifest.children.values_list("digest", "size", "media_type"):
         # A cache export is an index of blobs.
         (blobs if Child(digest, size, media_type).is_blob else children).add(digest)
