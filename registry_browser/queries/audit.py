@@ -38,10 +38,19 @@ _WORDS = {
     "sync:cancelled": "cancelled the sync of",
     "deletion:planned": "planned a deletion in",
     "deletion:approved": "approved a deletion in",
+    "deletion:discarded": "discarded a plan of deletion in",
+    "deletion:expired": "let a plan of deletion expire in",
     "deletion:started": "ran a deletion in",
-    "deletion:requested": "ran a deletion in",
+    "deletion:cancelled": "stopped a deletion in",
     "deletion:ended": "finished a deletion in",
+    "deletion:undo-requested": "started to undo a deletion in",
     "deletion:undone": "undid a deletion in",
+    "lock:added": "locked against deletion",
+    "lock:removed": "took away the lock of",
+    "notifications:opened": "let notifications in from",
+    "notifications:secret-changed": "changed the secret for notifications from",
+    "notifications:google-changed": "changed whose Google signature is let in from",
+    "notifications:closed": "closed notifications from",
     "history:exported": "exported history as",
     "history:verify": "asked to verify the history",
     "history:verified": "verified the history",
@@ -112,7 +121,18 @@ class AuditRow:
 
     @property
     def details(self) -> list[tuple[str, str]]:
-        return [(str(name), str(value)) for name, value in sorted(self.event.detail.items())]
+        """What else is known, by name; what is empty is left out."""
+        return [
+            (str(name).replace("_", " "), _in_words(value))
+            for name, value in sorted(self.event.detail.items())
+            if value not in ("", None, [], {})
+        ]
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

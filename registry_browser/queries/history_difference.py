@@ -11,7 +11,7 @@ from registry_browser.models import Registry
 from registry_browser.queries.history_events import HistoryFilter, Scope, read_place
 from registry_browser.queries.history_moments import as_span
 from registry_browser.queries.history_scope import EVENT_COLUMNS, conditions_of
-from registry_browser.queries.history_standing import Span, Standing, standing
+from registry_browser.queries.history_standing import Certainty, Span, Standing, standing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,13 +35,16 @@ class DifferenceRow:
 
     @property
     def is_back(self) -> bool:
-        """It ended as it had begun."""
-        return self.before.digests == self.after.digests
+        """It ended as it is known to have begun."""
+        known = Certainty.BETWEEN not in (self.before.certainty, self.after.certainty)
+        return known and self.before.digests == self.after.digests
 
     @property
     def compared(self) -> tuple[str, str] | None:
         """References to the image before and after, for the page that compares them."""
-        if self.is_back or not (self.registry and self.before.digest and self.after.digest):
+        if not (self.registry and self.before.digest and self.after.digest):
+            return None
+        if self.before.digest == self.after.digest:
             return None
         name = f"{self.registry}/{self.path}"
         return f"{name}@{self.before.digest}", f"{name}@{self.after.digest}"

@@ -62,9 +62,11 @@ def request_sync(
         _name_repositories(run, paths)
         if trigger in _ASKED_BY_SOMEONE:
             about = ", ".join([registry.name, *paths[:3]])
-            audit.record(
-                "sync:requested", actor=actor, about=about, detail={"run": run.pk}, now=now
-            )
+            detail = {"run": run.pk}
+            if believe_absences:
+                # A person says that what is missing is really gone: history will follow them.
+                detail["believes_absences"] = True
+            audit.record("sync:requested", actor=actor, about=about, detail=detail, now=now)
     return run
 
 

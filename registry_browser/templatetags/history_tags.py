@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.template import Library
 from django.urls import reverse
 
+from registry_browser.queries.history_times import between_in_words
 from registry_browser.queries.history_times import written as as_written
 from registry_browser.templatetags.digests import chip
 from registry_browser.templatetags.times import date
@@ -29,9 +30,22 @@ def date_minute(when: datetime) -> str:
 
 
 @register.filter
+def date_clock(when: datetime) -> str:
+    """The same with the seconds, where it has any."""
+    utc = when.astimezone(UTC)
+    return f"{date(when)} {utc:%H:%M:%S}" if utc.second else date_minute(when)
+
+
+@register.filter
 def written(when: datetime) -> str:
     """A moment for an address or a field."""
     return as_written(when)
+
+
+@register.simple_tag
+def between(start: datetime, end: datetime) -> str:
+    """The bounds of a change: "between 20 Nov 2026 08:00:00 and 08:10:00 UTC"."""
+    return between_in_words(start, end)
 
 
 @register.simple_tag

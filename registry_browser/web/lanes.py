@@ -22,7 +22,7 @@ _BAND = 0.15
 """Percent: a narrower band of uncertainty would not be seen."""
 # Hex digits and the width in percent from which on they fit: a lane is 640 pixels wide or more.
 _LABELS = ((12, 14.0), (6, 8.0), (4, 5.5))
-_SHORT_LABEL = 13.0
+_SHORT_LABEL = 20.0
 _STEPS = [
     *(timedelta(minutes=number) for number in (1, 5, 15, 30)),
     *(timedelta(hours=number) for number in (1, 3, 6, 12)),
@@ -69,9 +69,11 @@ class DrawnLane:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
+    """A word of the axis; `is_narrow` if there is room for it on a phone too."""
+
     x: str
     word: str
-    anchor: str
+    is_narrow: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +121,22 @@ def window(
     return Window(min(start, end - _SHORTEST), end)
 
 
-def ticks(shown: Window) -> list[Tick]:
-    """Some round moments of the window, and its end where that is left free."""
+def ticks(shown: Window, *, is_past: bool) -> list[Tick]:
+    """Some round moments of the window, and its end where that is left free: a window that does
+    not end now says when it ends, which is longer.
+    """
     step = next((step for step in _STEPS if shown.length / step <= _TICKS), shown.length / _TICKS)
     epoch = datetime(2020, 1, 6, tzinfo=UTC)
     moment = epoch + ((shown.since - epoch) // step + 1) * step
-    found = []
+    found: list[Tick] = []
+    last = -100.0
     while moment <= shown.until:
         place = shown.place(moment)
-        if 4 <= place <= 94:
-            found.append(Tick(f"{_short(place)}%", _word(moment, step), "middle"))
+        if 4 <= place <= (80 if is_past else 94):
+            # On a phone a lane is 180 pixels wide or more: one word in a third of it.
+            is_narrow = 10 <= place <= (40 if is_past else 70) and place - last >= 33
+            last = place if is_narrow else last
+            found.append(Tick(f"{_short(place)}%", _word(moment, step), is_narrow))
         moment += step
     return found
 

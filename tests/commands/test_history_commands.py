@@ -64,6 +64,14 @@ def test_tag_history_as_csv_and_json_say_the_same(trail: Trail, manage: Manage) 
     assert len(table) == 3
 
 
+def test_tag_history_as_csv_is_safe_in_a_spreadsheet(trail: Trail, manage: Manage) -> None:
+    trail.look(minute(20), {**trail.tags, "stable": "one"}, actor="=cmd|' /C calc'!A0")
+
+    table = csv.DictReader(io.StringIO(manage("tag_history", "prod", "team/web", "--csv").out))
+
+    assert [row["actor"] for row in table][-1] == "'=cmd|' /C calc'!A0"
+
+
 @pytest.mark.parametrize(
     ("at", "answer"),
     [

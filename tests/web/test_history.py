@@ -230,6 +230,15 @@ def test_bounds_on_two_days_name_both(trail: Trail, viewer: Client) -> None:
     assert "somewhere between 1 Nov 08:40:00 and 2 Nov 2026 08:00:00 UTC" in text
 
 
+def test_what_may_have_changed_already_is_not_said_to_have_come_back(
+    trail: Trail, viewer: Client
+) -> None:
+    text = read(viewer, f"{PAGE}/between?from=2026-11-01+08:35&to=2026-11-01+08:50")
+
+    assert f"no such tag or {digest_of('two')[7:19]}" in text
+    assert "changed and came back" not in text
+
+
 def test_history_outlives_the_registry(trail: Trail, auditor: Client) -> None:
     trail.record.registry.delete()
 

@@ -67,6 +67,16 @@ def test_csv_is_safe_in_a_spreadsheet_and_ends_in_its_manifest(
     assert manifest["body_sha256"] == sha256(content).hexdigest()
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_an_actor_of_several_lines_stays_one_row(trail: Trail, auditor: Client, form: str) -> None:
+    strange = 'eve "the\r\n{"manifest": "one"}\n#manifest,\n"'
+    trail.look(minute(60), {**trail.tags, "stable": "one"}, actor=strange)
+    body = download(auditor, f"{ROOT}{form}")
+
+    file = {"file": SimpleUploadedFile("a", body)}
+    assert "The export holds" in auditor.post("/history/seals/check", file).content.decode()
+
+
 def test_an_export_ends_in_a_seal_that_covers_it(trail: Trail, auditor: Client) -> None:
     manifest = json.loads(download(auditor, f"{ROOT}jsonl").splitlines()[-1])["manifest"]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from registry_browser.history.exports import safe_cell
 from registry_browser.management.terminal import RecordCommand
 from registry_browser.models import Repository
 from registry_browser.queries.history_events import (
@@ -91,7 +92,7 @@ class Command(RecordCommand):
             writer.writerow(heads)
         for record, sentence in rows:
             if options["csv"]:
-                writer.writerow([record[head] for head in heads])
+                writer.writerow([safe_cell(record[head]) for head in heads])
             else:
                 self.stdout.write(json.dumps(record) if options["json"] else sentence)
 

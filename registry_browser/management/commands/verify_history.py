@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from registry_browser.history.exports import check_export
+from registry_browser.history.export_check import check_export
 from registry_browser.history.verify import verify
 from registry_browser.management.terminal import RecordCommand
 

@@ -154,7 +154,7 @@ def _timeline(
     found = lanes(place.scope, meant, shown.since, shown.until, page=asked_page(request))
     return {
         "window": shown,
-        "ticks": ticks(shown),
+        "ticks": ticks(shown, is_past=shown.until < now),
         "found_lanes": found,
         "lanes": draw(found.lanes, shown, with_path=place.has_many_paths),
         "spans": SEGMENTS,

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from registry_browser.history import audit, seals
-from registry_browser.history.exports import check_export
+from registry_browser.history.export_check import check_export
 from registry_browser.queries.history_events import every_row, newest_id
 from registry_browser.queries.history_seals import seal_state, seals_page
 from registry_browser.tasks import start_verification
