@@ -77,22 +77,35 @@ SELECT child.manifest_id, child.digest, coalesce(blob.stored_bytes, child.size),
  WHERE child.manifest_id = ANY(%(manifests)s)
 """
 
+# A presence counts once for what it links and names. Grouped by number: digests are long to sort.
 _REFERENCES = """
-SELECT digest, count(*) FROM (
-    SELECT blob.digest, presence.id
-      FROM registry_browser_blob blob
-      JOIN registry_browser_manifestblob link ON link.blob_id = blob.id
-      JOIN registry_browser_presence presence
-        ON presence.manifest_id = link.manifest_id AND presence.gone_at IS NULL
-     WHERE blob.registry_id = %(registry)s AND blob.digest = ANY(%(digests)s)
-  UNION
-    SELECT child.digest, presence.id
+WITH wanted AS MATERIALIZED (
+    SELECT blob.id, blob.digest
+      FROM unnest(%(digests)s::text[]) AS asked (digest)
+      JOIN registry_browser_blob blob
+        ON blob.registry_id = %(registry)s AND blob.digest = asked.digest COLLATE "C"
+)
+SELECT digest, sum(presences)::bigint FROM (
+    SELECT wanted.digest, linked.presences
+      FROM (SELECT link.blob_id, count(DISTINCT presence.id) AS presences
+              FROM registry_browser_manifestblob link
+              JOIN registry_browser_presence presence
+                ON presence.manifest_id = link.manifest_id AND presence.gone_at IS NULL
+             WHERE link.blob_id IN (SELECT id FROM wanted)
+             GROUP BY link.blob_id) linked
+      JOIN wanted ON wanted.id = linked.blob_id
+  UNION ALL
+    SELECT child.digest, count(DISTINCT presence.id)
       FROM registry_browser_manifestchild child
       JOIN registry_browser_manifest parent
         ON parent.id = child.manifest_id AND parent.registry_id = %(registry)s
       JOIN registry_browser_presence presence
         ON presence.manifest_id = parent.id AND presence.gone_at IS NULL
-     WHERE child.digest = ANY(%(digests)s)
+     WHERE child.digest IN (SELECT unnest(%(digests)s::text[]) COLLATE "C")
+       AND NOT EXISTS (SELECT FROM registry_browser_manifestblob own
+                         JOIN wanted ON wanted.id = own.blob_id
+                        WHERE own.manifest_id = parent.id AND wanted.digest = child.digest)
+     GROUP BY child.digest
 ) AS reference GROUP BY digest
 """
 
@@ -227,10 +240,14 @@ def _manifests(presences: Sequence[tuple[Any, ...]]) -> dict[int, KnownManifest]
     unparsed = [pk for pk, row in rows.items() if row[3] == ManifestKind.UNPARSED]
     for pk, body in _fetch(_BODIES, manifests=unparsed):
         children[pk] = list(digests_in(bytes(body), rows[pk][2]))
+    # Only what may be in a plan is ever named there.
+    named = {row[1] for row in presences if row[11] in UNREACHED}
     found = {}
     for pk, row in rows.items():
         _, _, digest, kind, media_type, artifact_type, subject, *platform, problem = row[:11]
-        what = _what(kind, media_type, artifact_type, platform, platforms.get(pk, 0))
+        what = ""
+        if pk in named:
+            what = _what(kind, media_type, artifact_type, platform, platforms.get(pk, 0))
         unknown = (problem or "its format is not known") if kind == ManifestKind.UNPARSED else ""
         node = Node(tuple(children.get(pk, ())), subject)
         found[pk] = KnownManifest(digest, what, media_type, node, unknown)

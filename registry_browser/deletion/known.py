@@ -10,7 +10,8 @@ from registry_browser.models import BlobRole
 
 @dataclass(frozen=True, slots=True)
 class KnownManifest:
-    """A manifest of the record. `what` says it in a word or two: "linux/amd64", "index of 2".
+    """A manifest of the record. `what` says it in a word or two, "linux/amd64", "index of 2"; empty
+    where a tag reaches it.
 
     `problem` is why it could not be read; what it needs is then unknown.
     """

@@ -1,5 +1,6 @@
 """A plan into the record, where it can be reviewed."""
 
+import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -11,8 +12,9 @@ from registry_browser.deletion.plan import Plan, make_plan
 from registry_browser.history import audit
 from registry_browser.models import (
     BlobRole,
-    DeletionItem,
     DeletionPlan,
+    ItemUndo,
+    Outcome,
     PlanState,
     Registry,
     Repository,
@@ -102,30 +104,47 @@ def _save(
         alone_bytes=sum(item.bytes_alone for item in plan.items),
         notes=_notes(registry, plan),
     )
-    DeletionItem.objects.bulk_create(
-        [
-            DeletionItem(
-                plan=saved,
-                position=position,
-                path=item.path,
-                digest=item.manifest.digest,
-                media_type=item.manifest.media_type,
-                what=item.manifest.what,
-                reasons=list(item.reasons),
-                because_of=item.because_of,
-                depth=item.depth,
-                bytes_alone=item.bytes_alone,
-            )
-            for position, item in enumerate(plan.items)
-        ],
-        batch_size=2000,
-    )
+    _save_items(saved, plan)
     _save_kept(saved, plan)
     return saved
 
 
+# Nothing has been tried yet: what `models.DeletionItem` says of itself by default.
+_UNTRIED: dict[str, object] = {
+    "outcome": Outcome.WAITING.value,
+    "detail": "",
+    "evidence": "{}",
+    "attempts": 0,
+    "went_along": False,
+    "undo": ItemUndo.NONE.value,
+    "undo_detail": "",
+    "tags_taken": "{}",
+}
+
+
+def _save_items(saved: DeletionPlan, plan: Plan) -> None:
+    """By COPY, as for content: a tenth of the time of INSERTs with their parameters."""
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "COPY registry_browser_deletionitem (plan_id, position, path, digest, media_type, what,"
+            f" reasons, because_of, depth, bytes_alone, {', '.join(_UNTRIED)}) FROM STDIN"
+        ) as copy,
+    ):
+        untried = tuple(_UNTRIED.values())
+        for position, item in enumerate(plan.items):
+            manifest, reasons = item.manifest, json.dumps(item.reasons)
+            copy.write_row(
+                (
+                    *(saved.pk, position, item.path, manifest.digest, manifest.media_type),
+                    *(manifest.what, reasons, item.because_of, item.depth, item.bytes_alone),
+                    *untried,
+                )
+            )
+
+
 def _save_kept(saved: DeletionPlan, plan: Plan) -> None:
-    """Children of live indexes are kept by the ten thousand: COPY, as for content."""
+    """Children of live indexes are kept by the ten thousand."""
     with (
         connection.cursor() as cursor,
         cursor.copy(
