@@ -37,6 +37,7 @@ from registry_browser.models.notification import (
     new_secret,
 )
 from registry_browser.models.presence import (
+    Counted,
     KnownBy,
     Presence,
     PresenceState,
@@ -64,6 +65,7 @@ __all__ = [
     "BaseImage",
     "Blob",
     "BlobRole",
+    "Counted",
     "DeletionItem",
     "DeletionKept",
     "DeletionPlan",

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.db.models.lookups import GreaterThan
 
 from registry_browser.models.content import Blob, Manifest
 from registry_browser.models.registry import Registry
@@ -120,6 +121,14 @@ class KnownBy(models.TextChoices):
     PUSH = "push", "our own push"
 
 
+class Counted(models.IntegerChoices):
+    """As what `RepositoryBlob` has counted a presence."""
+
+    NOTHING = 0
+    HELD = 1
+    LIVE = 2
+
+
 class Presence(models.Model):
     """A manifest being in a repository.
 
@@ -140,6 +149,9 @@ class Presence(models.Model):
     pushed_at = models.DateTimeField(null=True)
     untagged_since = models.DateTimeField(null=True)
     gone_at = models.DateTimeField(null=True)
+    counted = models.SmallIntegerField(
+        choices=Counted.choices, default=Counted.NOTHING, db_default=Counted.NOTHING
+    )
 
     class Meta:
         constraints = [
@@ -182,8 +194,9 @@ class Tag(models.Model):
 
 
 class RepositoryBlob(models.Model):
-    """A blob that some present manifest of the repository refers to; `live` where a live one does.
-    `layer_manifests` and `layer_places` count as those of `Blob` do. Kept by `sync.figures`.
+    """A blob that some present manifest of the repository refers to. `manifests` are how many do,
+    `live_manifests` how many of those are live. `layer_manifests` and `layer_places` count as those
+    of `Blob` do. Kept by `sync.figures`.
     """
 
     pk = models.CompositePrimaryKey("repository_id", "blob_id")
@@ -197,6 +210,12 @@ class RepositoryBlob(models.Model):
     blob = models.ForeignKey(
         Blob, on_delete=models.CASCADE, related_name="repositories", db_constraint=False
     )
-    live = models.BooleanField()
+    manifests = models.IntegerField()
+    live_manifests = models.IntegerField()
+    live = models.GeneratedField(
+        expression=GreaterThan(models.F("live_manifests"), 0),
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
     layer_manifests = models.IntegerField(default=0, db_default=0)
     layer_places = models.IntegerField(default=0, db_default=0)

@@ -88,7 +88,7 @@ class Registry(models.Model):
     stored_bytes = models.BigIntegerField(default=0)
     reclaimable_bytes = models.BigIntegerField(default=0)
     # More changed than is worth following row by row: the next run counts every namespace anew.
-    namespaces_due = models.BooleanField(default=True, db_default=True)
+    bytes_due = models.BooleanField(default=True, db_default=True)
     locks_changed_at = models.DateTimeField(null=True)
 
     objects = RegistryQuerySet.as_manager()

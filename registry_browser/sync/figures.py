@@ -1,11 +1,12 @@
 """Counts and bytes of repositories and registries, kept with the data they describe.
 
-The ground is `RepositoryBlob`: which blobs the present manifests of a repository refer to, and
-whether a live one does. From it come, as sums, all figures of DESIGN's section 1: a blob is
-exclusive to a set when the set holds all its holders, and reclaimable when no holder is live. A
-change of one repository can change figures of others (a layer stops being shared): a small change
-is followed in `sync.namespaces`, to repositories and namespaces alike; after a large one, those
-that lost or gained an exclusive blob are counted along.
+The ground is `RepositoryBlob`: how many present manifests of a repository refer to a blob, and how
+many live ones. Each presence remembers as what it was counted there, so that only what changed is
+counted again. From it come, as sums, all figures of DESIGN's section 1: a blob is exclusive to a
+set when the set holds all its holders, and reclaimable when no holder is live. A change of one
+repository can change figures of others (a layer stops being shared): a small change is followed in
+`sync.places`, to repositories, namespaces and the registry alike; after a large one, those that
+lost or gained an exclusive blob are counted along.
 
 Only one crawl a registry runs at a time (`sync.lock`), so the counts on blobs are never changed by
 two at once.
@@ -16,49 +17,67 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from registry_browser.models import BlobRole, ManifestKind, PresenceState, Registry
-from registry_browser.sync.namespaces import following, refresh_namespaces
+from registry_browser.models import BlobRole, Counted, ManifestKind, PresenceState, Registry
+from registry_browser.sync.places import following, refresh_places
 
 _TEMPORARY = """
-CREATE TEMPORARY TABLE IF NOT EXISTS held_now (repository_id bigint, blob_id bigint, live boolean,
-  layer_manifests int, layer_places int) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS presence_change (repository_id bigint, manifest_id bigint,
+  counted smallint, held int, live int) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS holding_change (repository_id bigint, blob_id bigint,
-  is_held boolean, live boolean, layer_manifests int, layer_places int, holder int, live_holder int,
-  more_manifests int, more_places int) ON COMMIT DELETE ROWS;
+  manifests int, live_manifests int, layer_manifests int, layer_places int, holder int,
+  live_holder int, more_manifests int, more_places int) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS blob_change (blob_id bigint, holders int, live_holders int,
   layer_manifests int, layer_places int, moved boolean) ON COMMIT DELETE ROWS
 """
 
 # What could not be parsed may need what it names: it is no reason to call a blob dangling.
-_HELD_NOW = """
-INSERT INTO held_now
-SELECT presence.repository_id, link.blob_id,
-       bool_or(presence.state <> %(dangling)s OR manifest.kind = %(unparsed)s),
-       count(DISTINCT link.manifest_id) FILTER (WHERE link.role = %(layer)s),
-       count(*) FILTER (WHERE link.role = %(layer)s)
-  FROM registry_browser_presence presence
-  JOIN registry_browser_manifest manifest ON manifest.id = presence.manifest_id
-  JOIN registry_browser_manifestblob link ON link.manifest_id = presence.manifest_id
- WHERE presence.repository_id = ANY(%(repositories)s) AND presence.gone_at IS NULL
- GROUP BY presence.repository_id, link.blob_id
+_PRESENCE_CHANGES = """
+INSERT INTO presence_change
+SELECT repository_id, manifest_id, wanted,
+       (wanted <> %(nothing)s)::int - (counted <> %(nothing)s)::int,
+       (wanted = %(live)s)::int - (counted = %(live)s)::int
+  FROM (SELECT presence.repository_id, presence.manifest_id, presence.counted,
+               CASE WHEN presence.gone_at IS NOT NULL THEN %(nothing)s
+                    WHEN presence.state <> %(dangling)s THEN %(live)s
+                    WHEN EXISTS (SELECT FROM registry_browser_manifest manifest
+                                  WHERE manifest.id = presence.manifest_id
+                                    AND manifest.kind = %(unparsed)s) THEN %(live)s
+                    ELSE %(held)s END AS wanted
+          FROM registry_browser_presence presence
+         WHERE presence.repository_id = ANY(%(repositories)s)) presence
+ WHERE wanted <> counted
+"""
+
+_COUNT_PRESENCES = """
+UPDATE registry_browser_presence presence SET counted = change.counted
+  FROM presence_change change
+ WHERE presence.repository_id = change.repository_id AND presence.manifest_id = change.manifest_id
 """
 
 _HOLDING_CHANGES = """
 INSERT INTO holding_change
-SELECT *
-  FROM (SELECT coalesce(now.repository_id, was.repository_id) AS repository_id,
-               coalesce(now.blob_id, was.blob_id) AS blob_id, now.blob_id IS NOT NULL AS is_held,
-               now.live, now.layer_manifests, now.layer_places,
-               (now.blob_id IS NOT NULL)::int - (was.blob_id IS NOT NULL)::int AS holder,
-               coalesce(now.live, false)::int - coalesce(was.live, false)::int AS live_holder,
-               coalesce(now.layer_manifests, 0) - coalesce(was.layer_manifests, 0)
-                 AS more_manifests,
-               coalesce(now.layer_places, 0) - coalesce(was.layer_places, 0) AS more_places
-          FROM held_now now
-          FULL JOIN (SELECT * FROM registry_browser_repositoryblob
-                      WHERE repository_id = ANY(%(repositories)s)) was
-            ON was.repository_id = now.repository_id AND was.blob_id = now.blob_id) change
- WHERE (holder, live_holder, more_manifests, more_places) <> (0, 0, 0, 0)
+SELECT repository_id, blob_id, now.manifests, now.live_manifests, now.layer_manifests,
+       now.layer_places, (now.manifests > 0)::int - (coalesce(was.manifests, 0) > 0)::int,
+       (now.live_manifests > 0)::int - (coalesce(was.live_manifests, 0) > 0)::int,
+       more.layer_manifests, more.layer_places
+  FROM (SELECT repository_id, blob_id, sum(held) AS manifests, sum(live) AS live_manifests,
+               coalesce(sum(held) FILTER (WHERE layers > 0), 0) AS layer_manifests,
+               sum(held * layers) AS layer_places
+          FROM (SELECT change.repository_id, link.blob_id, change.held, change.live,
+                       count(*) FILTER (WHERE link.role = %(layer)s) AS layers
+                  FROM presence_change change
+                  JOIN registry_browser_manifestblob link USING (manifest_id)
+                 GROUP BY change.repository_id, link.blob_id, manifest_id, change.held, change.live
+               ) link
+         GROUP BY repository_id, blob_id) more
+  LEFT JOIN registry_browser_repositoryblob was USING (repository_id, blob_id)
+ CROSS JOIN LATERAL (
+       SELECT coalesce(was.manifests, 0) + more.manifests AS manifests,
+              coalesce(was.live_manifests, 0) + more.live_manifests AS live_manifests,
+              coalesce(was.layer_manifests, 0) + more.layer_manifests AS layer_manifests,
+              coalesce(was.layer_places, 0) + more.layer_places AS layer_places) now
+ WHERE (more.manifests, more.live_manifests, more.layer_manifests, more.layer_places)
+       <> (0, 0, 0, 0)
 """
 
 # A blob that one repository lost and another one gained has sums of zero, and moved all the same.
@@ -70,22 +89,23 @@ SELECT blob_id, sum(holder), sum(live_holder), sum(more_manifests), sum(more_pla
 """
 
 # They were filled a moment ago: without this they are planned for as if they held thousands.
+_ANALYZE_PRESENCES = "ANALYZE presence_change"
 _ANALYZE = "ANALYZE holding_change; ANALYZE blob_change"
 
 _DROP_HOLDINGS = """
 DELETE FROM registry_browser_repositoryblob was USING holding_change change
  WHERE was.repository_id = change.repository_id AND was.blob_id = change.blob_id
-   AND NOT change.is_held
+   AND change.manifests = 0
 """
 
 _KEEP_HOLDINGS = """
 INSERT INTO registry_browser_repositoryblob (
-    repository_id, blob_id, live, layer_manifests, layer_places)
-SELECT repository_id, blob_id, live, layer_manifests, layer_places
-  FROM holding_change WHERE is_held
+    repository_id, blob_id, manifests, live_manifests, layer_manifests, layer_places)
+SELECT repository_id, blob_id, manifests, live_manifests, layer_manifests, layer_places
+  FROM holding_change WHERE manifests > 0
 ON CONFLICT (repository_id, blob_id) DO UPDATE
-   SET live = excluded.live, layer_manifests = excluded.layer_manifests,
-       layer_places = excluded.layer_places
+   SET manifests = excluded.manifests, live_manifests = excluded.live_manifests,
+       layer_manifests = excluded.layer_manifests, layer_places = excluded.layer_places
 """
 
 # Repositories elsewhere whose exclusive or reclaimable bytes depend on a blob that changed hands.
@@ -151,30 +171,31 @@ UPDATE registry_browser_repository repository
 _REGISTRY = """
 UPDATE registry_browser_registry registry
    SET repository_count = places.repositories, incomplete_count = places.incomplete,
-     tag_count = places.tags,
-       dangling_count = places.dangling, apparent_bytes = places.apparent,
-         manifest_count = places.manifests,
-       stored_bytes = bytes.stored, reclaimable_bytes = bytes.reclaimable
+       tag_count = places.tags, dangling_count = places.dangling,
+       apparent_bytes = places.apparent, manifest_count = places.manifests
   FROM (SELECT count(*) AS repositories, count(*) FILTER (WHERE NOT complete) AS incomplete,
                coalesce(sum(tag_count), 0) AS tags, coalesce(sum(manifest_count), 0) AS manifests,
                coalesce(sum(dangling_count), 0) AS dangling, coalesce(sum(apparent_bytes), 0)
                  AS apparent
           FROM registry_browser_repository WHERE registry_id = %(registry)s
-            AND gone_at IS NULL) places,
-       (SELECT coalesce(sum(stored_bytes), 0) AS stored,
-               coalesce(sum(stored_bytes) FILTER (WHERE live_holders = 0), 0) AS reclaimable
-          FROM registry_browser_blob WHERE registry_id = %(registry)s AND holders > 0) bytes
+            AND gone_at IS NULL) places
  WHERE registry.id = %(registry)s
 """
 
 
 def refresh_repositories(repositories: Sequence[int]) -> None:
     """Bring counts and bytes of `repositories` up to date, the bytes of those that share blobs with
-    them, and the bytes of every namespace that this concerns.
+    them, and the bytes of every namespace and registry that this concerns.
+
+    What it costs follows from how many manifests came, went or changed their state, not from how
+    many there are.
     """
     wanted = list(repositories)
     parameters: dict[str, Any] = {
         "repositories": wanted,
+        "nothing": Counted.NOTHING.value,
+        "held": Counted.HELD.value,
+        "live": Counted.LIVE.value,
         "child": PresenceState.CHILD.value,
         "referrer": PresenceState.REFERRER.value,
         "dangling": PresenceState.DANGLING.value,
@@ -184,27 +205,34 @@ def refresh_repositories(repositories: Sequence[int]) -> None:
     }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_TEMPORARY)
-        for statement in (_HELD_NOW, _HOLDING_CHANGES, _BLOB_CHANGES):
-            cursor.execute(statement, parameters)
-        cursor.execute(_ANALYZE)
-        with following(cursor, wanted) as is_followed:
-            for statement in (_DROP_HOLDINGS, _KEEP_HOLDINGS):
-                cursor.execute(statement, parameters)
-            cursor.execute(_COUNT_HOLDERS, parameters)
-            touched = [repository for (repository,) in cursor.fetchall()]
-        if not is_followed:
-            cursor.execute(_REPOSITORY_BYTES, {"repositories": wanted + touched})
+        cursor.execute(_PRESENCE_CHANGES, parameters)
+        if cursor.rowcount:
+            _refresh_bytes(cursor, parameters)
         cursor.execute(_REPOSITORY_COUNTS, parameters)
-        cursor.execute("DELETE FROM held_now; DELETE FROM holding_change; DELETE FROM blob_change")
+
+
+def _refresh_bytes(cursor: Any, parameters: dict[str, Any]) -> None:
+    wanted: list[int] = parameters["repositories"]
+    for statement in (_ANALYZE_PRESENCES, _HOLDING_CHANGES, _BLOB_CHANGES, _ANALYZE):
+        cursor.execute(statement, parameters)
+    with following(cursor, wanted) as is_followed:
+        for statement in (_COUNT_PRESENCES, _DROP_HOLDINGS, _KEEP_HOLDINGS):
+            cursor.execute(statement, parameters)
+        cursor.execute(_COUNT_HOLDERS, parameters)
+        touched = [repository for (repository,) in cursor.fetchall()]
+    if not is_followed:
+        cursor.execute(_REPOSITORY_BYTES, {"repositories": wanted + touched})
+    cursor.execute("DELETE FROM presence_change; DELETE FROM holding_change")
+    cursor.execute("DELETE FROM blob_change")
 
 
 def refresh_registry(registry: Registry, *, anew: bool = False) -> None:
     """Bring the registry's own figures up to date, and those of its namespaces.
 
-    Bytes of namespaces have followed each change already, unless so much changed at once that they
-    are due to be counted; `anew` counts them all in any case.
+    Bytes have followed each change already, unless so much changed at once that they are due to be
+    counted; `anew` counts them all in any case.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_REGISTRY, {"registry": registry.pk})
-        refresh_namespaces(cursor, registry.pk, anew=anew)
+        refresh_places(cursor, registry.pk, anew=anew)
     registry.refresh_from_db()

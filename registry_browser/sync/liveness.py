@@ -36,8 +36,9 @@ WITH RECURSIVE seen (repository_id, manifest_id, known_by, seen_at, revives, spr
 )
 INSERT INTO registry_browser_presence (
     repository_id, manifest_id, state, known_by, first_seen_at, last_seen_at)
-SELECT DISTINCT ON (repository_id, manifest_id) repository_id, manifest_id, %(dangling)s, known_by,
-  seen_at, seen_at
+SELECT DISTINCT ON (repository_id, manifest_id) repository_id, manifest_id,
+       CASE WHEN known_by = %(tag)s THEN %(tagged)s ELSE %(dangling)s END, known_by, seen_at,
+       seen_at
   FROM seen
  WHERE revives OR NOT EXISTS (SELECT FROM registry_browser_presence was
                                WHERE was.repository_id = seen.repository_id
@@ -191,6 +192,7 @@ def add_presences(registry_id: int, seen: Sequence[Seen]) -> None:
                 "known_by": [sight.known_by.value for sight in seen],
                 "seen_at": [sight.at for sight in seen],
                 "dangling": PresenceState.DANGLING.value,
+                "tagged": PresenceState.TAGGED.value,
                 "tag": KnownBy.TAG.value,
             },
         )

@@ -28,7 +28,8 @@ from registry_browser.reports.places import places
 from registry_browser.reports.selection import selection_figures
 from registry_browser.reports.space_map import MapNode, place_map, repository_map
 from registry_browser.reports.untagged import state_counts, untagged
-from registry_browser.sync import figures, liveness, namespaces
+from registry_browser.sync import figures, liveness
+from registry_browser.sync import places as sync_places
 from tests.record import NOW, Record
 from tests.reports.naive import Figures, Naive, below
 
@@ -192,7 +193,7 @@ def test_figures_of_every_place_follow_each_change(contents: Any, events: Any, l
         for event in later:
             store.happen(event)
             figures.refresh_registry(registry)
-            assert not registry.namespaces_due
+            assert not registry.bytes_due
             _agrees(store)
 
     _in_a_store(check, contents, events)
@@ -308,7 +309,7 @@ def test_more_change_than_is_followed_is_counted_anew(
         registry = store.record.registry
         figures.refresh_registry(registry)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(namespaces, "FOLLOWED", 0)
+            patch.setattr(sync_places, "FOLLOWED", 0)
             for event in later:
                 store.happen(event)
             figures.refresh_registry(registry)

@@ -1,10 +1,11 @@
 """What a change means for every place: bytes follow it, or are counted anew after too large a one.
 
-A place is a set of repositories: a namespace, or a repository alone. What one changed blob means
-for it follows from the blob's holders inside and outside alone, so a small change is followed: for
-each changed blob, what every place had of it is taken off before the change, and what it has is
-added after. That costs as much as the changed blobs have holders. A first sync changes everything:
-then the registry is marked as due, and its namespaces are counted once, when the run ends.
+A place is a set of repositories: the registry, a namespace, or a repository alone. What one changed
+blob means for it follows from the blob's holders inside and outside alone, so a small change is
+followed: for each changed blob, what every place had of it is taken off before the change, and what
+it has is added after. That costs as much as the changed blobs have holders. A first sync changes
+everything: then the registry is marked as due: its bytes and those of its namespaces are counted
+once, when the run ends.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS repository_shift (id bigint, stored bigint,
 """
 
 _IS_WORTH_FOLLOWING = """
-SELECT NOT registry.namespaces_due
+SELECT NOT registry.bytes_due
        AND (SELECT count(*) FROM blob_change) < %(followed)s
        AND (SELECT coalesce(sum(blob.holders), 0) FROM blob_change change
               JOIN registry_browser_blob blob ON blob.id = change.blob_id
@@ -69,6 +70,20 @@ SELECT namespace_id, %(sign)s * sum(stored_bytes),
            AND space.path = array_to_string(parts[1:depth], '/') COLLATE "C"
          GROUP BY space.id, held.blob_id, held.holders, held.stored_bytes) placed
  GROUP BY namespace_id
+"""
+
+# All holders of a blob are in the registry.
+_SHIFT_REGISTRIES = """
+UPDATE registry_browser_registry registry
+   SET stored_bytes = registry.stored_bytes + %(sign)s * held.stored,
+       reclaimable_bytes = registry.reclaimable_bytes + %(sign)s * held.reclaimable
+  FROM (SELECT blob.registry_id, sum(blob.stored_bytes) AS stored,
+               coalesce(sum(blob.stored_bytes) FILTER (WHERE blob.live_holders = 0), 0)
+                 AS reclaimable
+          FROM blob_change change JOIN registry_browser_blob blob ON blob.id = change.blob_id
+         WHERE change.moved AND blob.holders > 0
+         GROUP BY blob.registry_id) held
+ WHERE registry.id = held.registry_id
 """
 
 _APPLY = """
@@ -136,7 +151,16 @@ kept AS (
 SELECT path FROM kept WHERE is_new
 """
 
-_BYTES = """
+_REGISTRY_BYTES = """
+UPDATE registry_browser_registry registry
+   SET stored_bytes = bytes.stored, reclaimable_bytes = bytes.reclaimable, bytes_due = false
+  FROM (SELECT coalesce(sum(stored_bytes), 0) AS stored,
+               coalesce(sum(stored_bytes) FILTER (WHERE live_holders = 0), 0) AS reclaimable
+          FROM registry_browser_blob WHERE registry_id = %(registry)s AND holders > 0) bytes
+ WHERE registry.id = %(registry)s
+"""
+
+_NAMESPACE_BYTES = """
 WITH held AS (
     SELECT member.path, holding.blob_id, count(*) AS holders, bool_or(holding.live) AS live
       FROM namespace_member member
@@ -159,13 +183,13 @@ UPDATE registry_browser_namespace space
  WHERE space.registry_id = %(registry)s AND space.path = member.path
 """
 
-_DUE = "UPDATE registry_browser_registry SET namespaces_due = %(due)s WHERE id = %(registry)s"
+_DUE = "UPDATE registry_browser_registry SET bytes_due = true WHERE id = %(registry)s"
 
 
 @contextmanager
 def following(cursor: Any, repositories: Sequence[int]) -> Iterator[bool]:
     """While holdings and holders of the blobs in `blob_change` change, have the bytes of all places
-    follow. Where that is not worth it, this is False, and the namespaces are due.
+    follow. Where that is not worth it, this is False, and the bytes are due.
     """
     cursor.execute(
         "SELECT DISTINCT registry_id FROM registry_browser_repository WHERE id = ANY(%s)",
@@ -178,7 +202,7 @@ def following(cursor: Any, repositories: Sequence[int]) -> Iterator[bool]:
         _shift(cursor, -1)
     else:
         for registry in registries:
-            cursor.execute(_DUE, {"due": True, "registry": registry})
+            cursor.execute(_DUE, {"registry": registry})
     yield is_followed
     if is_followed:
         _shift(cursor, 1)
@@ -189,17 +213,17 @@ def following(cursor: Any, repositories: Sequence[int]) -> Iterator[bool]:
 
 def _shift(cursor: Any, sign: int) -> None:
     cursor.execute(_HELD)
-    for statement in (_SHIFT_REPOSITORIES, _SHIFT_NAMESPACES):
+    for statement in (_SHIFT_REPOSITORIES, _SHIFT_NAMESPACES, _SHIFT_REGISTRIES):
         cursor.execute(statement, {"sign": sign})
 
 
-def refresh_namespaces(cursor: Any, registry: int, *, anew: bool) -> None:
-    """Bring counts of all namespaces up to date, and the bytes of those that are new; of all, where
-    they are due or `anew` is asked for.
+def refresh_places(cursor: Any, registry: int, *, anew: bool) -> None:
+    """Bring counts of all namespaces up to date, and the bytes of those that are new; of all, and
+    of the registry, where they are due or `anew` is asked for.
     """
     parameters: dict[str, Any] = {"registry": registry}
     cursor.execute(
-        "SELECT namespaces_due FROM registry_browser_registry WHERE id = %(registry)s", parameters
+        "SELECT bytes_due FROM registry_browser_registry WHERE id = %(registry)s", parameters
     )
     (due,) = cursor.fetchone()
     cursor.execute(_MEMBERS, parameters)
@@ -207,9 +231,9 @@ def refresh_namespaces(cursor: Any, registry: int, *, anew: bool) -> None:
     cursor.execute(_COUNTS, parameters)
     new = [path for (path,) in cursor.fetchall()]
     if new or due or anew:
-        cursor.execute(_BYTES, {**parameters, "all": due or anew, "paths": new})
-    if due:
-        cursor.execute(_DUE, {"due": False, "registry": registry})
+        cursor.execute(_NAMESPACE_BYTES, {**parameters, "all": due or anew, "paths": new})
+    if due or anew:
+        cursor.execute(_REGISTRY_BYTES, parameters)
 
 
 def _is_worth_following(cursor: Any, registry: int) -> bool:
