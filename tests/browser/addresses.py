@@ -66,8 +66,33 @@ PAGES = {
     "history of a tag": ("auditor", f"{GATEWAY}-/tags/latest/history"),
     "as of a moment": ("auditor", f"{GATEWAY}-/history/as-of"),
     "between two moments": ("auditor", f"{GATEWAY}-/history/between"),
+    "history below a namespace": ("auditor", "/r/acme/marketing/-/history"),
+    "lanes of a past window": ("auditor", "/history/?since=2026-01-01&until=2026-03-01"),
+    "as of a moment, everywhere": ("auditor", "/history/as-of"),
+    "what changed in a registry": ("auditor", "/r/acme/-/history/between?from=2026-01-01"),
+    "audit trail": ("auditor", "/history/audit"),
     "seals": ("auditor", "/history/seals"),
+    "what can be compared": ("viewer", "/compare"),
+    "two tags compared": (
+        "viewer",
+        "/compare?a=acme/charts/ledger-api:4.7.0&b=acme/charts/ledger-api:4.7.1",
+    ),
+    "two platforms compared": (
+        "viewer",
+        "/compare?a=acme/edge/gateway:latest+linux/amd64&b=acme/edge/gateway:latest+linux/arm64/v8",
+    ),
+    "what cannot be compared": ("viewer", "/compare?a=acme/edge/gateway:latest&b=nowhere/web:1"),
+    "notifications not set up": ("admin", "/registries/down/notifications/"),
+    "notifications": ("admin", "/registries/acme/notifications/"),
+    "a delivery": ("admin", "/registries/acme/notifications/{understood}/"),
+    "a delivery that says nothing": ("admin", "/registries/acme/notifications/{not_understood}/"),
     "deletions": ("admin", "/deletions/"),
+    "plan a deletion": ("admin", "/deletions/plan/?registry=acme"),
+    "a plan to approve": ("admin", "/deletions/{planned}/"),
+    "a plan, for a viewer": ("viewer", "/deletions/{planned}/"),
+    "a plan that runs": ("admin", "/deletions/{deleting}/"),
+    "a plan that is done": ("admin", "/deletions/{deleted}/"),
+    "a plan that is undone": ("admin", "/deletions/{undone}/"),
     "locks": ("admin", "/deletions/locks/"),
     "API": ("viewer", "/api/v1/docs/"),
 }
@@ -84,6 +109,6 @@ def address_of(name: str, dashboard: Dashboard) -> tuple[str, str]:
         sort: f"/r/acme/{whole.replace('@', '/-/manifests/')}"
         for sort, whole in dashboard.names.items()
     }
-    known = {**repositories, **manifests, **dashboard.made["runs"]}
+    known = {**repositories, **manifests, **dashboard.made["numbers"]}
     known["layer"] = quote(dashboard.names["layer"], safe=":")
     return role, address.format(**known)
