@@ -31,6 +31,7 @@ from registry_browser.sync.known import load_known
 from registry_browser.sync.observe import observe_repository
 from registry_browser.sync.observed import KnownRepository, ObservedContent, RepositoryChanges
 from registry_browser.sync.progress import WRITE_EVERY, Progress
+from registry_browser.sync.requests import lock_items
 from registry_browser.sync.statistics import Statistics
 from registry_browser.sync.store import StoredResult, store_changes
 from registry_browser.sync.store_content import holds_manifests, known_manifests, store_content
@@ -241,11 +242,7 @@ class Crawl:
         """
         stored = {result.path: result for result in results}
         by_path = {change.path: change for change in changes}
-        items = list(
-            SyncItem.objects.select_for_update(of=("self",)).filter(
-                run=self._run, path__in=list(by_path)
-            )
-        )
+        items = lock_items(SyncItem.objects.filter(run=self._run, path__in=list(by_path)))
         for item in items:
             change = by_path[item.path]
             if (result := stored.get(item.path)) is not None:

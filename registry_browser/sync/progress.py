@@ -53,9 +53,14 @@ class Progress:
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE registry_browser_syncitem item"
-                " SET tags_done = reading.done, tags_total = reading.total"
-                " FROM unnest(%s::text[], %s::int[], %s::int[]) AS reading (path, done, total)"
-                ' WHERE item.run_id = %s AND item.path = reading.path COLLATE "C"',
+                " SET tags_done = locked.done, tags_total = locked.total"
+                " FROM (SELECT item.id, reading.done, reading.total"
+                " FROM registry_browser_syncitem item"
+                " JOIN unnest(%s::text[], %s::int[], %s::int[]) AS reading (path, done, total)"
+                ' ON item.path = reading.path COLLATE "C" WHERE item.run_id = %s'
+                # In the order of all who lock several: see `requests.lock_items`.
+                " ORDER BY item.path FOR NO KEY UPDATE OF item) locked"
+                " WHERE item.id = locked.id",
                 [
                     list(reading),
                     [done for done, _ in reading.values()],

@@ -41,9 +41,10 @@ def request_sync(
     """
     with transaction.atomic():
         Registry.objects.select_for_update(no_key=True).get(pk=registry.pk)
-        run = (
-            SyncRun.objects.select_for_update().filter(registry=registry, state__in=ACTIVE).first()
-        )
+        # Not its key: whoever is at work on the run adds items that refer to it, and would wait for
+        # us while we wait for their items.
+        active = SyncRun.objects.filter(registry=registry, state__in=ACTIVE)
+        run = active.select_for_update(no_key=True).first()
         if run is None:
             run = SyncRun(
                 registry=registry, trigger=trigger, actor=actor, created_at=now, whole=not paths
@@ -58,7 +59,9 @@ def request_sync(
         run.save()
         if believes_now or checks_now:
             # What it has read with less in mind it reads again.
-            read_again(run, SyncItem.objects.filter(run=run))
+            items = SyncItem.objects.filter(run=run)
+            lock_items(items)
+            read_again(run, items)
         _name_repositories(run, paths)
         if trigger in _ASKED_BY_SOMEONE:
             about = ", ".join([registry.name, *paths[:3]])
@@ -77,13 +80,21 @@ def _name_repositories(run: SyncRun, paths: Sequence[str]) -> None:
     if not paths:
         return
     named = SyncItem.objects.filter(run=run, path__in=paths)
+    lock_items(named)
     named.update(urgent=True)
     read_again(run, named)
     SyncItem.objects.bulk_create(
-        [SyncItem(run=run, path=path, listed=False, urgent=True) for path in dict.fromkeys(paths)],
+        [SyncItem(run=run, path=path, listed=False, urgent=True) for path in sorted(set(paths))],
         ignore_conflicts=True,
     )
     SyncRun.objects.filter(pk=run.pk).update(total=SyncItem.objects.filter(run=run).count())
+
+
+def lock_items(items: QuerySet[SyncItem]) -> list[SyncItem]:
+    """The items, ours until the caller's transaction ends; always in this order, so that nobody
+    waits in a circle.
+    """
+    return list(items.select_for_update(of=("self",), no_key=True).order_by("path"))
 
 
 def read_again(run: SyncRun, items: QuerySet[SyncItem]) -> None:

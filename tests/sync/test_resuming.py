@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -21,13 +23,14 @@ from registry_browser.models import (
 )
 from registry_browser.sync import crawl, listing
 from registry_browser.sync.lock import crawl_lock, is_crawled
-from registry_browser.sync.requests import cancel_sync
+from registry_browser.sync.requests import cancel_sync, request_sync
 from registry_browser.sync.run import SliceResult, work_on
 from registry_browser.sync.store import store_changes
 from tests.builders import make_image, make_index, push
 from tests.fake_registry.faults import Disconnect, Hold
 from tests.sync import recorded
 from tests.sync.conftest import START
+from tests.worker.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -353,6 +356,40 @@ def test_a_registry_that_somebody_else_crawls_is_left_to_them(
         other.close()
     assert sync.finish(run).state == RunState.DONE
     assert not is_crawled(company.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_joins_a_run_and_who_works_on_it_do_not_wait_for_each_other(
+    transactional_db: None, company: Registry, sync: Sync, clock: Clock
+) -> None:
+    run = sync.request(company)
+    listing.queue_items(run, ["team/app-1"])
+
+    def join() -> None:
+        with closing(connection):
+            request_sync(
+                company, trigger=SyncTrigger.NOTIFICATION, now=clock(), paths=["team/app-1"]
+            )
+
+    with ThreadPoolExecutor() as pool:
+        with transaction.atomic():
+            SyncItem.objects.filter(path="team/app-1").update(tags_done=1)
+            joining = pool.submit(join)
+            until(_somebody_waits_for_a_lock, "the item is waited for")
+            SyncItem.objects.create(run=run, path="team/app-2")
+        joining.result()
+    assert SyncItem.objects.filter(run=run, urgent=True).count() == 1
+
+
+def _somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        # Within a transaction it would show the same again and again.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock')"
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def test_the_lock_is_freed_when_the_work_fails(company: Registry) -> None:
