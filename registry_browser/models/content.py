@@ -44,7 +44,9 @@ class Manifest(models.Model):
     `problem` says why it is unparsed.
     """
 
-    registry = models.ForeignKey(Registry, on_delete=models.CASCADE, related_name="manifests")
+    registry = models.ForeignKey(
+        Registry, on_delete=models.CASCADE, related_name="manifests", db_constraint=False
+    )
     digest = DigestField()
     kind = models.CharField(max_length=8, choices=ManifestKind.choices)
     media_type = models.CharField(max_length=255)
@@ -93,7 +95,11 @@ class ManifestBody(models.Model):
     """The exact bytes, for display and for undo; apart, so that lists of manifests stay narrow."""
 
     manifest = models.OneToOneField(
-        Manifest, on_delete=models.CASCADE, primary_key=True, related_name="stored_body"
+        Manifest,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="stored_body",
+        db_constraint=False,
     )
     body = models.BinaryField()
 
@@ -156,10 +162,9 @@ class BlobRole(models.IntegerChoices):
 
 
 class ManifestBlob(models.Model):
-    """Manifest → blob, a dozen rows for each manifest: the database does not check their keys one
-    by one (`sync.store_content` keeps them right). Layers are numbered from 0; a digest that stands
-    in two places has two rows. The `chain` of a layer names it with all layers below it
-    (`models.chains`); configs and bodies have none.
+    """Manifest → blob. Layers are numbered from 0; a digest that stands in two places has two rows.
+    The `chain` of a layer names it with all layers below it (`models.chains`); configs and bodies
+    have none.
     """
 
     pk = models.CompositePrimaryKey("manifest_id", "role", "position")
@@ -216,7 +221,11 @@ class ImageConfig(models.Model):
     """A config blob, parsed once. `history` holds one object a step; `body` the exact bytes."""
 
     blob = models.OneToOneField(
-        Blob, on_delete=models.CASCADE, primary_key=True, related_name="image_config"
+        Blob,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="image_config",
+        db_constraint=False,
     )
     created_at = models.DateTimeField(null=True)
     author = models.TextField(blank=True)

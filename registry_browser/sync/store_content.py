@@ -86,8 +86,8 @@ def store_content(registry_id: int, contents: Sequence[ObservedContent], *, now:
         return 0
     with transaction.atomic(), connection.cursor() as cursor:
         # Whoever holds this row is the only one who numbers content of the registry, and nobody
-        # removes it meanwhile: links to blobs have no foreign keys, which would look a dozen times
-        # a manifest at what was written a moment ago.
+        # removes it meanwhile. So the tables of content have no foreign keys, which would look
+        # twenty times a manifest at what was written a moment ago.
         Registry.objects.select_for_update(no_key=True).only("pk").get(pk=registry_id)
         return _Batch(cursor, registry_id, contents).store(now)
 
