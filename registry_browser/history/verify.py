@@ -57,9 +57,10 @@ class Verification:
             return self.fault.sentence
         if not self.seals:
             return "Nothing is sealed yet."
+        held = "The only seal holds" if self.seals == 1 else f"All {self.seals:,} seals hold"
         return (
-            f"All {self.seals:,} seals hold: {self.rows:,} rows are as they were when they were "
-            f"sealed. The chain ends in {self.digest}."
+            f"{held}: {self.rows:,} rows are as they were when they were sealed. "
+            f"The chain ends in {self.digest}."
         )
 
 

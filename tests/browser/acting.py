@@ -29,7 +29,7 @@ from registry_browser.models import (  # noqa: E402
 )
 from registry_browser.sync.registries import RegistryDetails, add_registry  # noqa: E402
 from registry_browser.tasks import sync_in_foreground  # noqa: E402
-from tests.browser.acting_later import be_told, delete_some  # noqa: E402
+from tests.browser.acting_later import be_told, delete_some, remember  # noqa: E402
 
 PASSWORD = "correct horse battery"
 # Two working days in which tags move and manifests lose their last tag.
@@ -38,7 +38,7 @@ STEPS = 2
 
 def prepare(url: str, closed_url: str) -> dict[str, Any]:
     """Make people of each role, and the record of the registry at `url` after two days of change,
-    with plans of deletion at every stage and what the registry told.
+    with plans of deletion at every stage and what the registry told, and an older history.
 
     `closed_url` is an address where nothing answers: the record of an unreachable registry.
     """
@@ -52,6 +52,7 @@ def prepare(url: str, closed_url: str) -> dict[str, Any]:
         urllib.request.urlopen(change, timeout=60).close()
         last = _sync(acme)
     failed = _sync(_connect("down", closed_url))
+    remember()
     return {
         "sessions": sessions,
         "numbers": {

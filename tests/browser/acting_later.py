@@ -1,4 +1,5 @@
-"""What people and registries do after the first syncs: deletions at every stage, notifications.
+"""What people and registries do besides the first syncs: deletions at every stage, notifications,
+and what was seen long ago.
 
 Only for `tests.browser.acting`, in whose process Django is set up.
 """
@@ -6,7 +7,7 @@ Only for `tests.browser.acting`, in whose process Django is set up.
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -17,6 +18,7 @@ from registry_browser.deletion.store import plan_deletion
 from registry_browser.models import (
     DeletionItem,
     DeletionPlan,
+    EventSource,
     Outcome,
     PlanPhase,
     PlanState,
@@ -25,10 +27,13 @@ from registry_browser.models import (
     Registry,
     Tag,
 )
+from registry_browser.models.tagsort import sort_key
 from registry_browser.notifications.endpoints import open_endpoint
 from registry_browser.notifications.receive import receive
 from registry_browser.notifications.run import note_run, take_due
 from registry_browser.tasks import delete_in_foreground, sync_in_foreground
+from tests.history.trail import Trail
+from tests.record import Record
 
 if TYPE_CHECKING:
     from registry_browser.models import Delivery
@@ -134,3 +139,39 @@ def be_told(registry: Registry) -> dict[str, int]:
 
 def _deliveries(registry: Registry) -> list[Delivery]:
     return list(registry.deliveries.order_by("pk"))
+
+
+def remember() -> None:
+    """`prod/api`, read since 1 March; `stable` moved on the 3rd, the 20th and in April."""
+    record = Record("prod", "https://registry.example", now=timezone.now())
+    api = record.repository("api")
+    images = [
+        record.image(f"api {number}", [record.layer(f"code {number}", 900)])
+        for number in range(1, 5)
+    ]
+    for image in images:
+        record.present(api, image)
+    for name, image in (("stable", images[3]), ("1.0", images[0])):
+        Tag.objects.create(
+            repository=api,
+            name=name,
+            manifest=image,
+            sort_key=sort_key(name),
+            first_seen_at=_march(1),
+            changed_at=_march(1),
+        )
+    trail = Trail(record, api)
+    trail.look(_march(1), {"stable": "api 1", "1.0": "api 1"})
+    trail.looked_at = _march(3, 14)
+    told = {"stable": "api 2", "1.0": "api 1"}
+    trail.look(_march(3, 14), told, source=EventSource.NOTIFICATION, actor="ci-release")
+    trail.looked_at = _march(19)
+    trail.look(_march(20), {"stable": "api 3", "1.0": "api 1"})
+    trail.looked_at = _march(45)
+    trail.look(_march(46), {"stable": "api 4", "1.0": "api 1"})
+    record.refresh()
+
+
+def _march(day: int, hour: int = 8) -> datetime:
+    """That hour, so many days after the last of February 2026."""
+    return datetime(2026, 2, 28, hour, tzinfo=UTC) + timedelta(days=day)

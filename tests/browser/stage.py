@@ -84,6 +84,19 @@ class Dashboard:
         """Manifests by what they are ("index", "dangling"), each as `repository@digest`."""
         return dict(self.made["names"])
 
+    def manage(self, *arguments: str) -> str:
+        """What a command says beside the dashboard, as an admin runs it at its terminal."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=CHECKOUT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def _evolve(self) -> dict[str, Any]:
         self._steps += 1
         return self._company.evolve(self.registry.store, self._steps, datetime.now(UTC))

@@ -108,7 +108,7 @@ def test_verify_history_says_what_holds(trail: Trail, manage: Manage) -> None:
     outcome = manage("verify_history")
 
     assert outcome.status == 0
-    assert "All 1 seals hold: 3 rows" in outcome.out
+    assert "The only seal holds: 3 rows" in outcome.out
 
 
 def test_verify_history_names_the_row_and_fails(trail: Trail, manage: Manage) -> None:

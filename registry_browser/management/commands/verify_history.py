@@ -66,6 +66,8 @@ class Command(RecordCommand):
         if options["json"]:
             return
         self.stdout.write(found.sentence)
+        if expected:
+            self.stdout.write("It holds the seal that you expect.")
         if found.open_tags or found.open_audit:
             self.stdout.write(
                 f"Not sealed yet: {found.open_tags:,} events of tags, {found.open_audit:,} of the "
