@@ -41,6 +41,7 @@ from registry_browser.notifications.run import (
     take_due,
 )
 from registry_browser.sync.connect import connect
+from registry_browser.sync.explain import settle_held
 from registry_browser.sync.listing import is_followed
 from registry_browser.sync.lock import is_crawled
 from registry_browser.sync.locked import apply_locks
@@ -313,9 +314,9 @@ def tick() -> None:
     what is old enough to forget.
     """
     now = timezone.now()
-    for registry in Registry.objects.filter(next_sync_at__lte=now).exclude(
-        sync_runs__state__in=ACTIVE
-    ):
+    # A sync of some repositories that is under way is widened.
+    under_way = SyncRun.objects.filter(state__in=ACTIVE, whole=True).values("registry")
+    for registry in Registry.objects.filter(next_sync_at__lte=now).exclude(pk__in=under_way):
         is_check_due = registry.next_check_at is not None and registry.next_check_at <= now
         start_sync(registry, trigger=SyncTrigger.SCHEDULE, now=now, full_check=is_check_due)
     for run in orphaned_runs(now):
@@ -328,6 +329,7 @@ def tick() -> None:
         follow_locks.delay(registry.pk)
     for endpoint in forgotten_endpoints(now):
         sync_told.delay(endpoint)
+    settle_held(now)
     deletion_requests.expire_old_plans(now)
     forget_old_runs(now)
     forget_old_deliveries(now)

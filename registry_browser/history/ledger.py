@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from django.db import connection
 
-from registry_browser.models import TagEvent, TagEventKind, TagSpan
+from registry_browser.history.told import Standing
+from registry_browser.models import EventSource, TagEvent, TagEventKind, TagSpan
 
 # A tag has one open span at most, so closing by repository and name touches one row, found by
 # `one_open_span`.
@@ -89,3 +90,25 @@ def tags_seen_before(tags: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
             [[repository for repository, _ in tags], [name for _, name in tags]],
         )
         return set(cursor.fetchall())
+
+
+def last_of(tags: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Standing]:
+    """What the ledger ends with for each of `tags` (repository id, name) that it knows."""
+    if not tags:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT wanted.repository_id, wanted.tag, last.not_before, last.seen_at, last.source"
+            " FROM unnest(%s::bigint[], %s::text[]) AS wanted (repository_id, tag)"
+            " CROSS JOIN LATERAL (SELECT event.not_before, event.seen_at, event.source"
+            " FROM registry_browser_tagevent event"
+            " WHERE event.repository_id = wanted.repository_id"
+            ' AND event.tag = wanted.tag COLLATE "C" ORDER BY event.id DESC LIMIT 1) last',
+            [[repository for repository, _ in tags], [name for _, name in tags]],
+        )
+        return {
+            (repository, name): Standing(
+                not_before, seen_at, told=source == EventSource.NOTIFICATION
+            )
+            for repository, name, not_before, seen_at, source in cursor.fetchall()
+        }

@@ -1,22 +1,23 @@
-"""What notifications told of a tag, woven into what a sync saw of it. Pure; `sync.told` reads and
+"""What notifications told of a tag, woven into what syncs saw of it. Pure; `sync.explain` reads and
 writes.
 
 The sync is the truth about where a tag ends. What was told adds who did it, and the steps in
 between, which no sync saw: a tag that was moved twice between two looks has two events.
 
-Two clocks are at work. `received_at` is ours, and the only one that bounds an event: a change has
-happened by the time it is told of. `at` is the registry's, which may be wrong; it only decides
-whether a step that nobody saw is believed to lie behind what the record knows already, and in doubt
-it is not told again.
+Two clocks are at work. `received_at` is ours, and the only one that bounds an event from above: a
+change has happened by the time it is told of. `at` is the registry's, which may be wrong; it only
+decides whether a step that nobody saw is believed to lie behind what the ledger holds already, and
+in doubt it is not told again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 PATIENCE = timedelta(seconds=15)
 """For so long what is told and what is seen may differ. Distribution tells of a push a moment
-before the tag points there; registries with caches or replicas answer with what was.
+before the tag points there; registries with caches or replicas answer with what was; and what
+happened before a look may be told after it.
 """
 
 
@@ -24,7 +25,7 @@ before the tag points there; registries with caches or replicas answer with what
 class Told:
     """One change, as it was told. Without `tag` it is the deletion of a manifest, which takes every
     tag on it along. A push without `digest` does not say what the tag points to now. `in_order`:
-    its sender tells nothing before it has told what came before.
+    its sender tells everything, and nothing before it has told what came before.
     """
 
     pk: int
@@ -44,71 +45,202 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """A look found the tag at `new` where the one before had found it at `old`: it changed after
+    `not_before` and by `seen_at`. Where both are the same, nothing was seen to change.
+    """
+
+    old: str
+    new: str
+    not_before: datetime | None
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The last event that the ledger holds of the tag: its bounds, and whether it was `told`."""
+
+    not_before: datetime | None
+    seen_at: datetime
+    told: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """The tag pointed to `old` and then to `new`: `told` says so, or None where the sync alone saw
-    it.
+    """The tag pointed to `old` and then to `new`, changed after `not_before` and by `seen_at`:
+    `told` says so, or None where only the sync saw it, in the sighting with this number.
     """
 
     old: str
     new: str
     told: Told | None
+    sighting: int
+    not_before: datetime | None
+    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Woven:
-    """The steps from what was known to what was seen; none where nothing told explains it.
+    """The steps of the first sightings; the last `held` ones wait for what is still to be told.
 
-    `written` are the rows that became steps, `known` those that say nothing new. All others may
-    still explain what the next sync sees.
+    `written` are the told rows that became steps, `known` those that say nothing new. All others
+    may still explain what the next sync sees.
     """
 
     steps: tuple[Step, ...] = ()
     written: tuple[int, ...] = ()
     known: tuple[int, ...] = ()
+    held: int = 0
 
 
 def weave(
-    before: str,
-    seen: str,
+    sightings: Sequence[Sighting],
     told: Sequence[Told],
     *,
-    since: datetime | None,
     looked_at: datetime,
-    ledger_at: datetime | None = None,
+    last: Standing | None = None,
+    hold_since: datetime | None = None,
+    confirmed: bool = True,
 ) -> Woven:
-    """How the tag came from `before` to `seen` (digests, "" for no tag) by what was told, in the
-    order of receipt.
+    """How the tag came through all sightings, each beginning where the one before ended, by what
+    was told, in the order of receipt.
 
-    `since` is when the tag was last known to be at `before`, `looked_at` when the sync began to
-    look; `ledger_at` is when a sync last saw it change, by itself: what was told of that change may
-    come only now.
+    `looked_at` is when the last look began, `last` what the ledger ends with. A sighting later than
+    `hold_since` that nothing told explains is held, with all after it: it may still be told.
+    `confirmed`: the tag was seen just now where the last sighting ends, so that it may have gone
+    and come back meanwhile.
     """
+    since = sightings[0].not_before
     heard = [each for each in told if since is None or each.received_at > since - PATIENCE]
-    stale = _already_seen(before, heard, later(since, ledger_at))
-    known = [each.pk for each in heard[:stale]]
+    in_order = all(each.in_order for each in heard)
+    seen_by_sync = last.seen_at if last is not None and not last.told else None
+    behind = seen_by_sync if in_order else since
+    stale = _already_seen(
+        sightings[0].old, heard, seen_by_sync if in_order else later(since, seen_by_sync)
+    )
+    loom = _Loom(last, [each.pk for each in heard[:stale]])
     heard = heard[stale:]
-    end = _explains(before, seen, heard)
-    if end >= 0:
-        heard = heard[: end + 1]
-    elif before != seen:
-        # The last step is not told yet, or never; those before it are.
-        heard = [each for each in heard if each.in_order or each.received_at <= looked_at]
-    else:
-        return Woven(known=tuple(known))
-    steps: list[Step] = []
-    state = before
-    for number, each in enumerate(heard):
-        new = seen if number == end else each.leads(state)
-        is_behind = number != end and since is not None and each.at <= since
-        if is_behind or new is None or new == state:
-            known.append(each.pk)
-            continue
-        steps.append(Step(state, new, each))
-        state = new
-    written = tuple(step.told.pk for step in steps if step.told)
-    if steps and state != seen:
-        steps.append(Step(state, seen, None))
-    return Woven(tuple(steps), written, tuple(known))
+    for number, sighting in enumerate(sightings):
+        is_last = confirmed and number == len(sightings) - 1
+        reached = _reached(sighting, heard)
+        if reached:
+            end = reached[-1] if is_last else reached[0]
+            first_there = 0 if sighting.old == sighting.new else reached[0] + 1
+            loom.explain(number, sighting, heard[: end + 1], first_there, behind)
+            heard = heard[end + 1 :]
+        elif sighting.old == sighting.new:
+            break
+        elif hold_since is not None and sighting.seen_at > hold_since:
+            loom.held = len(sightings) - number
+            break
+        else:
+            # The last step is not told yet, or never; those before it are.
+            by = sighting.seen_at if in_order else looked_at
+            before = [each for each in heard if each.received_at <= by]
+            loom.follow(number, sighting, before, behind)
+            heard = heard[len(before) :]
+    return loom.woven()
+
+
+@dataclass(slots=True)
+class _Loom:
+    """Collects steps and keeps their bounds in order: each of a tag's events lies after the lower
+    bound of the one before, and a later upper bound is still a bound.
+    """
+
+    last: Standing | None
+    known: list[int]
+    steps: list[Step] = field(default_factory=list)
+    written: list[int] = field(default_factory=list)
+    held: int = 0
+
+    def woven(self) -> Woven:
+        return Woven(tuple(self.steps), tuple(self.written), tuple(self.known), self.held)
+
+    def explain(
+        self,
+        number: int,
+        sighting: Sighting,
+        told: Sequence[Told],
+        first_there: int,
+        behind: datetime | None,
+    ) -> None:
+        """A sighting by what was told, whose last leads to where it ends. After `first_there` of
+        them the tag was there for the first time: a look may have seen it then already.
+        """
+        states = _states(sighting.old, told)
+        states[-1] = sighting.new
+        # Up to there the look before may have come after any of them.
+        open_until = max(n for n, state in enumerate(states) if state == sighting.old)
+        state = sighting.old
+        for n, (each, new) in enumerate(zip(told, states[1:], strict=True), start=1):
+            is_behind = n < len(told) and behind is not None and each.at <= behind
+            if is_behind or new is None or new == state:
+                self.known.append(each.pk)
+                continue
+            since = sighting.not_before
+            seen_at = min(each.received_at, sighting.seen_at)
+            if n <= open_until:
+                since = self._before_any_look(each, since)
+            if n > first_there:
+                seen_at = each.received_at
+            self._add(Step(state, new, each, number, since, seen_at), sighting)
+            state = new
+        if state != sighting.new:
+            self._add_own(number, sighting, state)
+
+    def follow(
+        self, number: int, sighting: Sighting, told: Sequence[Told], behind: datetime | None
+    ) -> None:
+        """A sighting whose last step nobody told of, by what was told before it."""
+        state = sighting.old
+        for each in told:
+            new = each.leads(state)
+            is_behind = behind is not None and each.at <= behind
+            if is_behind or new is None or new == state:
+                self.known.append(each.pk)
+                continue
+            seen_at = min(each.received_at, sighting.seen_at)
+            self._add(Step(state, new, each, number, sighting.not_before, seen_at), sighting)
+            state = new
+        self._add_own(number, sighting, state)
+
+    def _add_own(self, number: int, sighting: Sighting, state: str) -> None:
+        bounds = sighting.not_before, sighting.seen_at
+        self._add(Step(state, sighting.new, None, number, *bounds), sighting)
+
+    def _before_any_look(self, told: Told, since: datetime | None) -> datetime | None:
+        """A lower bound that holds wherever the last look lies among what was told: when it was
+        promptly told, it happened a little before; it cannot be before the ledger's last event.
+        """
+        before = self._before()
+        floor = before.not_before if before is not None else None
+        if told.received_at - told.at <= PATIENCE:
+            floor = later(floor, told.received_at - PATIENCE)
+        return min(since, floor) if since and floor else None
+
+    def _before(self) -> Step | Standing | None:
+        return self.steps[-1] if self.steps else self.last
+
+    def _add(self, step: Step, sighting: Sighting) -> None:
+        before = self._before()
+        since, seen_at = step.not_before, step.seen_at
+        if before is not None:
+            since, seen_at = later(before.not_before, since), max(before.seen_at, seen_at)
+        if since is not None and seen_at <= since:
+            # Told a moment before it could be seen, and looked for in between.
+            seen_at = max(seen_at, sighting.seen_at)
+        self.steps.append(Step(step.old, step.new, step.told, step.sighting, since, seen_at))
+        if step.told is not None:
+            self.written.append(step.told.pk)
+
+
+def _states(before: str, told: Sequence[Told]) -> list[str | None]:
+    """Where the tag was at first, and after each that was told."""
+    states: list[str | None] = [before]
+    for each in told:
+        states.append(each.leads(states[-1]))
+    return states
 
 
 def _already_seen(before: str, heard: Sequence[Told], until: datetime | None) -> int:
@@ -125,16 +257,16 @@ def _already_seen(before: str, heard: Sequence[Told], until: datetime | None) ->
     return last + 1
 
 
-def _explains(before: str, seen: str, heard: Sequence[Told]) -> int:
-    """The last of `heard` after which the tag is where the sync saw it; -1 if none is."""
-    last = -1
-    state: str | None = before
+def _reached(sighting: Sighting, heard: Sequence[Told]) -> list[int]:
+    """Those of `heard` after which the tag is where it was seen."""
+    states = _states(sighting.old, heard)
+    reached = []
     for number, each in enumerate(heard):
-        was, state = state, each.leads(state)
-        concerns = bool(each.tag) or state != was
-        if concerns and (state == seen or (state is None and seen)):
-            last = number
-    return last
+        was, state = states[number], states[number + 1]
+        is_there = state == sighting.new or (state is None and sighting.new)
+        if is_there and (each.tag or state != was):
+            reached.append(number)
+    return reached
 
 
 def later(first: datetime | None, second: datetime | None) -> datetime | None:

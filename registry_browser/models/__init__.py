@@ -26,7 +26,15 @@ from registry_browser.models.deletion import (
     Protection,
     UndoState,
 )
-from registry_browser.models.ledger import AuditEvent, EventSource, TagEvent, TagEventKind, TagSpan
+from registry_browser.models.ledger import (
+    AuditEvent,
+    EventSource,
+    HeldChange,
+    TagChangeRow,
+    TagEvent,
+    TagEventKind,
+    TagSpan,
+)
 from registry_browser.models.notification import (
     Delivery,
     DeliveryState,
@@ -72,6 +80,7 @@ __all__ = [
     "Delivery",
     "DeliveryState",
     "EventSource",
+    "HeldChange",
     "ImageConfig",
     "ItemState",
     "ItemUndo",
@@ -105,6 +114,7 @@ __all__ = [
     "SyncRun",
     "SyncTrigger",
     "Tag",
+    "TagChangeRow",
     "TagEvent",
     "TagEventKind",
     "TagSpan",

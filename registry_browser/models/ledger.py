@@ -43,7 +43,7 @@ class EventSource(models.TextChoices):
     IMPORT = "import", "Our own import"
 
 
-class TagEvent(models.Model):
+class TagChangeRow(models.Model):
     """One change of one tag, which happened after `not_before` (None: unknown how long before) and
     by `seen_at`.
     """
@@ -60,6 +60,13 @@ class TagEvent(models.Model):
     seen_at = models.DateTimeField()
     source = models.CharField(max_length=12, choices=EventSource.choices)
     actor = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class TagEvent(TagChangeRow):
+    """A change in the ledger."""
 
     class Meta:
         indexes = [
@@ -93,6 +100,19 @@ class TagEvent(models.Model):
             ),
         ]
         triggers = append_only()
+
+
+class HeldChange(TagChangeRow):
+    """A change that a sync saw and that is not in the ledger yet: the registry tells of all that
+    happens, in order, and has not told how this came about. It is written when that has been told,
+    or patience ends.
+    """
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["repository_id", "tag", "id"], name="held_change_tag"),
+            models.Index(fields=["seen_at"], name="held_change_time"),
+        ]
 
 
 class TagSpan(models.Model):

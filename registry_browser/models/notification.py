@@ -39,9 +39,9 @@ class NotificationEndpoint(models.Model):
     """Where one registry sends its notifications. `secret` must be readable: GitHub signs with it.
 
     With a `google_account`, what Pub/Sub pushes must carry a token of that service account for
-    `google_audience`. `due_at` is set while deliveries wait to become a sync. Pulls and blobs are
-    counted in `ignored_count` and not kept; nobody who lacks the secret gets further than
-    `refused_count`.
+    `google_audience`. `kind` is who spoke last, "" while nobody has. `due_at` is set while
+    deliveries wait to become a sync. Pulls and blobs are counted in `ignored_count` and not kept;
+    nobody who lacks the secret gets further than `refused_count`.
     """
 
     registry = models.OneToOneField(
@@ -52,6 +52,7 @@ class NotificationEndpoint(models.Model):
     rotated_at = models.DateTimeField()
     google_account = models.CharField(max_length=255, blank=True)
     google_audience = models.CharField(max_length=500, blank=True)
+    kind = models.CharField(max_length=12, choices=NotificationKind.choices, blank=True)
     due_at = models.DateTimeField(null=True)
     received_at = models.DateTimeField(null=True)
     ignored_count = models.BigIntegerField(default=0)

@@ -46,7 +46,7 @@ def receive(
         return Receipt(400)
     mine, others = _for_this_registry(endpoint, notice)
     if notice.ignored and not (mine or others or notice.unusable):
-        _heard(endpoint, now, ignored=notice.ignored)
+        _heard(endpoint, notice, now)
         return Receipt(202)
     with transaction.atomic():
         _store(endpoint, body, headers, notice, now, told=mine, others=others)
@@ -106,7 +106,7 @@ def _store(
         again.update(repeats=F("repeats") + 1)
     else:
         _store_told(delivery, told or [], now)
-    _heard(endpoint, now, ignored=notice.ignored)
+    _heard(endpoint, notice, now)
 
 
 def _store_told(delivery: Delivery, told: list[Told], now: datetime) -> None:
@@ -137,9 +137,10 @@ def _wait(endpoint: NotificationEndpoint, now: datetime) -> bool:
     return bool(quiet.update(due_at=now))
 
 
-def _heard(endpoint: NotificationEndpoint, now: datetime, *, ignored: int) -> None:
+def _heard(endpoint: NotificationEndpoint, notice: Notice, now: datetime) -> None:
+    known = {} if notice.kind is Kind.UNKNOWN else {"kind": notice.kind}
     NotificationEndpoint.objects.filter(pk=endpoint.pk).update(
-        received_at=now, ignored_count=F("ignored_count") + ignored
+        received_at=now, ignored_count=F("ignored_count") + notice.ignored, **known
     )
 
 

@@ -276,13 +276,15 @@ def _describe(registry: Registry, run: SyncRun, now: datetime) -> None:
         # A first sync has just read everything: nothing is older than this run.
         if registry.check_interval and (run.full_check or registry.next_check_at is None):
             registry.next_check_at = now + registry.check_interval
-    registry.next_sync_at = now + registry.sync_interval if registry.sync_interval else None
-    registry.save(
-        update_fields=[
-            "complete", "state", "state_since", "state_reason", "synced_at",
-            "catalog_complete_at", "next_check_at", "next_sync_at",
-        ]
-    )  # fmt: skip
+    changed = [
+        "complete", "state", "state_since", "state_reason", "synced_at",
+        "catalog_complete_at", "next_check_at",
+    ]  # fmt: skip
+    if run.whole:
+        # What a notification asks for puts off no scheduled sync, or a busy registry had none.
+        registry.next_sync_at = now + registry.sync_interval if registry.sync_interval else None
+        changed.append("next_sync_at")
+    registry.save(update_fields=changed)
 
 
 def _health(registry: Registry, run: SyncRun) -> tuple[RegistryState, str]:

@@ -30,9 +30,9 @@ from registry_browser.models import (
 )
 from registry_browser.models.tagsort import sort_key
 from registry_browser.sync import liveness
+from registry_browser.sync.explain import explain, explain_absences
 from registry_browser.sync.figures import refresh_repositories
 from registry_browser.sync.observed import RepositoryChanges, TagChange
-from registry_browser.sync.told import explain, explain_absences
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +330,9 @@ def store_absences(
             for _, name, digest, changed_at in rows
         ]
         record_tag_events(
-            explain_absences(registry, repository.path, events, began_at=repository.synced_at)
+            explain_absences(
+                registry, repository.pk, repository.path, events, began_at=repository.synced_at
+            )
         )
         Tag.objects.filter(pk__in=[pk for pk, *_ in rows]).delete()
         if whole:

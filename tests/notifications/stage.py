@@ -72,6 +72,25 @@ class Stage(WorkerStage):
         self._ending.callback(server.terminate)
         until(self._serves, "the dashboard serves")
 
+    def start_schedule(self, *, every: int) -> None:
+        """Have the registry synced every so many seconds, and the clock tick twice a second."""
+        log = (self.home / "schedule.log").open("wb")
+        self._ending.callback(log.close)
+        clock = subprocess.Popen(
+            [
+                *dies_with_us(),
+                *(sys.executable, "-m", "tests.notifications.acting", "tick_on", REGISTRY),
+                str(every),
+            ],
+            cwd=CHECKOUT,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        self._ending.callback(clock.wait)
+        self._ending.callback(clock.kill)
+
     def ask(self, path: str, *, method: str = "GET") -> tuple[int, dict[str, Any]]:
         """One request to the API: the status, and the document."""
         request = urllib.request.Request(

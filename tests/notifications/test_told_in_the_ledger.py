@@ -14,8 +14,10 @@ from registry_browser import tasks
 from registry_browser.history.told import PATIENCE
 from registry_browser.models import (
     EventSource,
+    HeldChange,
     KnownBy,
     NotificationEndpoint,
+    NotificationKind,
     Presence,
     PresenceState,
     Registry,
@@ -32,13 +34,14 @@ from registry_browser.notifications.receive import receive
 from registry_browser.notifications.run import note_run, take_due
 from registry_browser.oci.transport import Retries, Timeouts
 from registry_browser.sync.connect import connect
+from registry_browser.sync.explain import settle_held
 from registry_browser.sync.registries import RegistryDetails, add_registry
 from registry_browser.sync.requests import request_sync
 from registry_browser.sync.run import SliceResult, work_on
 from registry_browser.sync.told import look_again
 from tests.builders import make_image, make_index, push
 from tests.fake_registry import FakeRegistry
-from tests.notifications.bodies import deleted, distribution, pushed
+from tests.notifications.bodies import deleted, distribution, pulled, pushed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -345,3 +348,165 @@ def test_events_of_several_tags_are_written_in_the_order_in_which_they_were_told
 
     written = TagEvent.objects.filter(tag__startswith="v").order_by("pk")
     assert tuple(written.values_list("tag", flat=True)) == names
+
+
+# -- What a sync saw before it was told
+
+
+class Talkative(Scene):
+    """Its registry has told us of something before, in order, as it will of everything."""
+
+    def __init__(self, fake: FakeRegistry) -> None:
+        super().__init__(fake)
+        self.sync()
+        self.tell(pulled("team/app"))
+
+    def held(self, tag: str = "v1") -> list[str]:
+        rows = HeldChange.objects.filter(tag=tag).order_by("pk")
+        return list(rows.values_list("new_digest", flat=True))
+
+
+@pytest.fixture
+def talkative(db: None) -> Iterator[Talkative]:
+    with FakeRegistry() as fake:
+        push(fake, "team/app:kept", layers=["kept"])
+        yield Talkative(fake)
+
+
+def test_steps_that_are_told_after_a_sync_saw_where_they_led_are_in_the_ledger_in_order(
+    talkative: Talkative,
+) -> None:
+    brief = make_image(layers=["overwritten at once"])
+    image = push(talkative.fake, "team/app:v1", layers=["one"])
+    talkative.sync()
+    looked_at = talkative.now()
+    assert Tag.objects.get(name="v1").manifest.digest == image.digest
+    assert (talkative.ledger(), talkative.held()) == ([], [image.digest])
+
+    talkative.tell(pushed("team/app", "v1", brief.digest))
+    talkative.tell(pushed("team/app", "v1", image.digest, actor={"name": "bob"}))
+    talkative.sync_what_was_told()
+
+    assert talkative.ledger() == [
+        ("created", brief.digest, EventSource.NOTIFICATION, "alice"),
+        ("moved", image.digest, EventSource.NOTIFICATION, "bob"),
+    ]
+    assert all(event.seen_at < looked_at for event in TagEvent.objects.filter(tag="v1"))
+    assert talkative.held() == []
+    assert set(_outcomes()) == {ToldOutcome.WRITTEN}
+
+
+def test_what_is_never_told_is_written_as_it_was_seen_once_patience_ends(
+    talkative: Talkative,
+) -> None:
+    image = push(talkative.fake, "team/app:v1", layers=["one"])
+    talkative.sync()
+    seen_at = HeldChange.objects.get().seen_at
+
+    settle_held(seen_at + PATIENCE / 2)
+    assert talkative.ledger() == []
+    settle_held(seen_at + PATIENCE)
+
+    assert talkative.ledger() == [("created", image.digest, EventSource.SYNC, "")]
+    assert TagEvent.objects.get(tag="v1").seen_at == seen_at
+    assert TagSpan.objects.get(tag="v1").digest == image.digest
+    assert talkative.held() == []
+
+
+def test_what_several_syncs_saw_is_held_in_order_and_told_in_order(talkative: Talkative) -> None:
+    images = []
+    for layer in ("one", "two"):
+        images.append(push(talkative.fake, "team/app:v1", layers=[layer]).digest)
+        talkative.sync()
+    assert talkative.held() == images
+
+    talkative.tell(pushed("team/app", "v1", images[0]))
+    talkative.sync_what_was_told()
+    assert [event[1] for event in talkative.ledger()] == images[:1]
+    talkative.tell(pushed("team/app", "v1", images[1]))
+    talkative.sync_what_was_told()
+
+    assert [event[:3] for event in talkative.ledger()] == [
+        ("created", images[0], EventSource.NOTIFICATION),
+        ("moved", images[1], EventSource.NOTIFICATION),
+    ]
+    first, second = TagEvent.objects.filter(tag="v1").order_by("pk")
+    assert second.not_before is not None
+    assert second.not_before <= first.seen_at < second.seen_at
+
+
+def test_a_tag_that_was_seen_to_be_gone_before_it_was_told_is_told_with_its_actor(
+    talkative: Talkative,
+) -> None:
+    image = push(talkative.fake, "team/app:v1", layers=["one"])
+    talkative.tell(pushed("team/app", "v1", image.digest))
+    talkative.sync_what_was_told()
+    talkative.fake.store.delete_manifest("team/app", image.digest)
+    talkative.sync()
+    assert not Tag.objects.filter(name="v1").exists()
+    assert talkative.held() == [""]
+
+    talkative.tell(deleted("team/app", tag="v1", actor={"name": "bob"}))
+    talkative.sync_what_was_told()
+
+    assert talkative.ledger()[1:] == [("deleted", "", EventSource.NOTIFICATION, "bob")]
+
+
+def test_a_tag_that_came_went_and_came_back_while_it_was_held_is_created_once(
+    talkative: Talkative,
+) -> None:
+    image = push(talkative.fake, "team/app:v1", layers=["one"])
+    talkative.sync()
+    talkative.fake.store.delete_manifest("team/app", image.digest)
+    talkative.sync()
+    push(talkative.fake, "team/app:v1", layers=["one"])
+    talkative.sync()
+
+    settle_held(talkative.now() + PATIENCE)
+
+    assert [event[0] for event in talkative.ledger()] == ["created", "deleted", "restored"]
+
+
+def test_the_next_sync_writes_what_was_held_too_long_before_what_it_sees(
+    talkative: Talkative,
+) -> None:
+    first = push(talkative.fake, "team/app:v1", layers=["one"])
+    talkative.sync()
+    talkative.wait(PATIENCE)
+    second = push(talkative.fake, "team/app:v1", layers=["two"])
+    talkative.sync()
+
+    assert [event[1] for event in talkative.ledger()] == [first.digest]
+    assert talkative.held() == [second.digest]
+
+
+def test_the_first_sync_of_a_registry_holds_nothing_back(db: None) -> None:
+    with FakeRegistry() as fake:
+        push(fake, "team/app:v1", layers=["one"])
+        scene = Scene(fake)
+        scene.tell(pulled("team/app"))
+        scene.sync()
+
+    assert [event[0] for event in scene.ledger()] == ["created"]
+
+
+def test_a_sender_that_does_not_tell_everything_is_not_waited_for(talkative: Talkative) -> None:
+    NotificationEndpoint.objects.update(kind=NotificationKind.QUAY)
+    image = push(talkative.fake, "team/app:v1", layers=["one"])
+    talkative.sync()
+
+    assert talkative.ledger() == [("created", image.digest, EventSource.SYNC, "")]
+
+
+def test_what_is_told_after_patience_ended_is_not_written_twice(talkative: Talkative) -> None:
+    image = push(talkative.fake, "team/app:v1", layers=["one"])
+    talkative.sync()
+    settle_held(talkative.now() + PATIENCE)
+    happened = TagEvent.objects.get(tag="v1").seen_at - timedelta(milliseconds=500)
+    late = {**pushed("team/app", "v1", image.digest), "timestamp": happened.isoformat()}
+    receive(talkative.endpoint, json.dumps(distribution(late)).encode(), {}, now=talkative.now())
+
+    talkative.sync_what_was_told()
+
+    assert talkative.ledger() == [("created", image.digest, EventSource.SYNC, "")]
+    assert _outcomes() == [ToldOutcome.KNOWN]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from registry_browser.history.told import Told, Woven, weave
+from registry_browser.history.told import PATIENCE, Sighting, Standing, Told, Woven, weave
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
+A, B, C, D = (f"sha256:{letter * 64}" for letter in "abcd")
 
 
 def at(seconds: float) -> datetime:
@@ -31,6 +33,17 @@ def untag(pk: int, received: float) -> Told:
 def delete(pk: int, digest: str, received: float) -> Told:
     """A manifest, and with it all its tags."""
     return Told(pk, "", digest, True, at(received - 0.1), at(received), "bob")
+
+
+def look(before: str, seen: str, told: list[Told], **more: Any) -> Woven:
+    """What a look at 10 seconds makes of it; the one before was at the start."""
+    sighting = Sighting(before, seen, more.pop("since", START), at(10))
+    return weave([sighting], told, **{"looked_at": at(10), **more})
+
+
+def synced(seconds: float) -> Standing:
+    """A sync has written the last event of the ledger by itself."""
+    return Standing(None, at(seconds), told=False)
 
 
 def steps(woven: Woven) -> list[tuple[str, str, int | None]]:
@@ -62,7 +75,7 @@ def steps(woven: Woven) -> list[tuple[str, str, int | None]]:
             A, A, [push(1, B, 5), push(2, A, 6)], [(A, B, 1), (B, A, 2)], id="there and back"
         ),
         pytest.param(A, A, [push(1, A, 5)], [], id="pushed again, the same"),
-        pytest.param(A, B, [], [], id="nothing told"),
+        pytest.param(A, B, [], [(A, B, None)], id="nothing told"),
         pytest.param(A, A, [push(1, B, 5)], [], id="told of what is not seen yet"),
         pytest.param(
             A, B, [push(1, B, 5), push(2, C, 6)], [(A, B, 1)], id="told more than is seen yet"
@@ -72,7 +85,7 @@ def steps(woven: Woven) -> list[tuple[str, str, int | None]]:
         ),
         pytest.param(A, B, [push(1, "", 5)], [(A, B, 1)], id="pushed, without saying what"),
         pytest.param("", "", [push(1, "", 5)], [], id="pushed, without saying what, and gone"),
-        pytest.param(A, B, [delete(1, C, 5)], [], id="another manifest was deleted"),
+        pytest.param(A, B, [delete(1, C, 5)], [(A, B, None)], id="another manifest was deleted"),
         pytest.param(
             A,
             B,
@@ -83,19 +96,19 @@ def steps(woven: Woven) -> list[tuple[str, str, int | None]]:
         pytest.param(
             A, B, [push(1, B, -5)], [(A, B, 1)], id="told a moment before it could be seen"
         ),
-        pytest.param(A, B, [push(1, B, -20)], [], id="told long before the tag was as it was"),
+        pytest.param(A, B, [push(1, B, -20)], [(A, B, None)], id="told long before it was seen"),
     ],
 )
 def test_steps_lead_from_what_was_known_to_what_was_seen(
     before: str, seen: str, told: list[Told], expected: list[tuple[str, str, int | None]]
 ) -> None:
-    woven = weave(before, seen, told, since=START, looked_at=at(10))
+    woven = look(before, seen, told)
 
     assert steps(woven) == expected
 
 
 def test_a_repository_that_was_never_read_hears_everything() -> None:
-    woven = weave("", B, [push(1, A, 5), push(2, B, 6)], since=None, looked_at=at(10))
+    woven = look("", B, [push(1, A, 5), push(2, B, 6)], since=None)
 
     assert steps(woven) == [("", A, 1), (A, B, 2)]
 
@@ -103,7 +116,7 @@ def test_a_repository_that_was_never_read_hears_everything() -> None:
 def test_what_a_sync_wrote_before_it_was_told_is_not_written_again() -> None:
     late = [push(1, B, 20, at_=4), push(2, C, 21, at_=5)]
 
-    woven = weave(C, C, late, since=START, looked_at=at(25), ledger_at=at(10))
+    woven = look(C, C, late, last=synced(10))
 
     assert woven.steps == ()
     assert woven.known == (1, 2)
@@ -112,7 +125,7 @@ def test_what_a_sync_wrote_before_it_was_told_is_not_written_again() -> None:
 def test_after_news_that_came_late_the_next_change_is_told_as_ever() -> None:
     told = [push(1, B, 20, at_=4), push(2, C, 24)]
 
-    woven = weave(B, C, told, since=START, looked_at=at(25), ledger_at=at(10))
+    woven = look(B, C, told, last=synced(10))
 
     assert steps(woven) == [(B, C, 2)]
     assert woven.known == (1,)
@@ -121,13 +134,19 @@ def test_after_news_that_came_late_the_next_change_is_told_as_ever() -> None:
 def test_a_step_that_lies_behind_by_the_registrys_clock_is_not_believed_to_be_new() -> None:
     told = [push(1, B, 5, at_=-60), push(2, C, 6)]
 
-    woven = weave(A, C, told, since=START, looked_at=at(10))
+    assert steps(look(A, C, told, last=synced(-30))) == [(A, C, 2)]
 
-    assert steps(woven) == [(A, C, 2)]
+
+def test_what_comes_in_order_lies_behind_only_what_a_sync_wrote_by_itself() -> None:
+    told = [push(1, B, 5, at_=-60), push(2, C, 6)]
+
+    woven = look(A, C, told, last=Standing(None, at(-30), told=True))
+
+    assert steps(woven) == [(A, B, 1), (B, C, 2)]
 
 
 def test_a_registry_whose_clock_is_behind_still_tells_who_did_what_was_seen() -> None:
-    woven = weave(A, B, [push(1, B, 5, at_=-3600)], since=START, looked_at=at(10))
+    woven = look(A, B, [push(1, B, 5, at_=-3600)])
 
     assert steps(woven) == [(A, B, 1)]
 
@@ -136,8 +155,98 @@ def test_a_sender_without_order_is_not_believed_about_steps_while_a_sync_looks()
     during = [push(1, B, 11, in_order=False)]
     before = [push(1, B, 9, in_order=False)]
 
-    assert steps(weave(A, C, during, since=START, looked_at=at(10))) == []
-    assert steps(weave(A, C, before, since=START, looked_at=at(10))) == [
-        (A, B, 1),
-        (B, C, None),
+    assert steps(look(A, C, during)) == [(A, C, None)]
+    assert steps(look(A, C, before)) == [(A, B, 1), (B, C, None)]
+
+
+# -- What was seen before it was told
+
+
+def seen(*states: str) -> list[Sighting]:
+    """Looks at 0, 10, 20 … seconds, each of which found the tag elsewhere."""
+    return [
+        Sighting(old, new, at(10 * number), at(10 * number + 10))
+        for number, (old, new) in enumerate(pairwise(states))
     ]
+
+
+def bounds(woven: Woven) -> list[tuple[float | None, float]]:
+    return [
+        (
+            None if step.not_before is None else (step.not_before - START).total_seconds(),
+            (step.seen_at - START).total_seconds(),
+        )
+        for step in woven.steps
+    ]
+
+
+def test_what_nothing_told_explains_is_held_until_patience_ends() -> None:
+    patient = weave(seen(A, C), [push(1, B, 9)], looked_at=at(10), hold_since=at(5))
+    at_its_end = weave(seen(A, C), [push(1, B, 9)], looked_at=at(10), hold_since=at(10))
+
+    assert (patient.steps, patient.held) == ((), 1)
+    assert (steps(at_its_end), at_its_end.held) == ([(A, B, 1), (B, C, None)], 0)
+
+
+def test_what_is_told_after_the_look_finds_its_place_before_what_the_look_saw() -> None:
+    told = [push(1, B, 11), push(2, C, 12)]
+
+    woven = weave(seen(A, C), told, looked_at=at(13), hold_since=at(0))
+
+    assert steps(woven) == [(A, B, 1), (B, C, 2)]
+    assert bounds(woven) == [(0, 10), (0, 10)]
+
+
+def test_each_look_bounds_what_was_told_between_it_and_the_next() -> None:
+    told = [push(1, B, 4), push(2, C, 12), push(3, A, 21), push(4, D, 22)]
+
+    woven = weave(seen(A, C, D), told, looked_at=at(25), hold_since=at(0))
+
+    assert steps(woven) == [(A, B, 1), (B, C, 2), (C, A, 3), (A, D, 4)]
+    assert bounds(woven) == [(0, 4), (0, 10), (10, 20), (10, 20)]
+
+
+def test_a_later_look_waits_for_what_an_earlier_one_saw() -> None:
+    woven = weave(seen(A, C, D), [push(1, C, 4)], looked_at=at(25), hold_since=at(5))
+
+    assert steps(woven) == [(A, C, 1)]
+    assert woven.held == 1
+
+
+def test_looks_that_saw_the_same_twice_are_each_explained_once() -> None:
+    told = [push(1, B, 21), push(2, A, 22), push(3, B, 23)]
+
+    woven = weave(seen(A, B, A, B), told, looked_at=at(31), hold_since=at(0))
+
+    assert steps(woven) == [(A, B, 1), (B, A, 2), (A, B, 3)]
+    assert [step.sighting for step in woven.steps] == [0, 1, 2]
+
+
+def test_where_a_look_may_have_seen_either_of_two_the_lower_bound_lies_before_both() -> None:
+    """The look at 100 saw A: before it went, or after it was back."""
+    sighting = Sighting(A, C, at(100), at(110))
+    told = [push(1, B, 101), push(2, A, 102), push(3, C, 103)]
+
+    woven = weave([sighting], told, looked_at=at(110), last=Standing(at(1), at(2), told=True))
+
+    floor = [101 - PATIENCE.total_seconds(), 102 - PATIENCE.total_seconds()]
+    assert bounds(woven) == [(floor[0], 101), (floor[1], 102), (100, 103)]
+
+
+def test_where_the_registrys_clock_says_that_it_was_told_late_nothing_is_taken_for_prompt() -> None:
+    sighting = Sighting(A, C, at(100), at(110))
+    told = [push(1, B, 101, at_=50), push(2, A, 102, at_=51), push(3, C, 103, at_=52)]
+
+    woven = weave([sighting], told, looked_at=at(110), last=Standing(at(1), at(2), told=True))
+
+    assert bounds(woven) == [(1, 101), (1, 102), (100, 103)]
+
+
+def test_what_came_back_is_believed_only_where_it_was_seen_just_now() -> None:
+    told = [push(1, B, 11), push(2, A, 12), push(3, B, 13)]
+
+    now = weave(seen(A, B), told, looked_at=at(20))
+    long_ago = weave(seen(A, B), told, looked_at=at(20), confirmed=False)
+
+    assert steps(now) == [(A, B, 1), (B, A, 2), (A, B, 3)]
+    assert steps(long_ago) == [(A, B, 1)]

@@ -446,6 +446,21 @@ def test_a_tick_starts_what_is_due_once(
     assert len(sent) == 2
 
 
+def test_syncs_of_some_repositories_put_off_no_sync_of_all(
+    company: Registry, sync: Sync, clock: Clock, sent: list[int]
+) -> None:
+    company.next_sync_at = clock.advance(minutes=1)
+    company.save()
+    sync(company, paths=["team/app-1"])
+    under_way = sync.request(company, paths=["team/app-2"])
+    clock.advance(minutes=1)
+
+    tasks.tick()
+
+    assert set(sent) == {under_way.pk}
+    assert sync.finish(under_way).whole
+
+
 def test_a_tick_sends_a_lost_run_again(
     company: Registry, sync: Sync, clock: Clock, sent: list[int]
 ) -> None:
