@@ -1,9 +1,9 @@
-"""A generated record as large as DESIGN section 9 asks for, made in the database within seconds.
+"""A generated record as large as DESIGN section 9 asks for, made in the database in a few minutes.
 
 100,000 manifests with 1,000,000 layer references in 10,000 repositories, one of which has 20,000
-tags. Content is made by arithmetic: images of a repository share three layers, repositories share
-forty bases of five, and each image has layers of its own. States and figures are then computed by
-the sync's own code, as after a first sync.
+tags, and a ledger of 1,000,000 events. Content is made by arithmetic: images of a repository share
+three layers, repositories share forty bases of five, and each image has layers of its own. States
+and figures are then computed by the sync's own code, as after a first sync.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
+from registry_browser.history.seals import seal_all
 from registry_browser.models import Registry, Repository, RunState, SyncRun, SyncTrigger
 from registry_browser.models.tagsort import sort_key
 from registry_browser.sync import figures, liveness
@@ -30,12 +31,13 @@ BIG = "ml/ranking/nightly"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
     """How large: `bases` repositories of base images, `plain` ones of eight manifests each, and one
-    of `tags` images.
+    of `tags` images. Each tag has moved `moves` times.
     """
 
     bases: int = 40
     plain: int = 10_000
     tags: int = 20_000
+    moves: int = 16
 
 
 _REPOSITORIES = """
@@ -167,19 +169,36 @@ SELECT %(first_repository)s + repository, id, digest,
   FROM plan WHERE kind IN ('base', 'big', 'image', 'index')
 """
 
+# Each tag was created, and moved until it came to what it points to now.
 _EVENTS = """
 INSERT INTO registry_browser_tagevent (registry_id, repository_id, registry_name, path, tag, kind,
   old_digest, new_digest, not_before, seen_at, source, actor)
-SELECT repository.registry_id, repository.id, registry.name, repository.path, tag.name, 'created',
-       '', manifest.digest, tag.changed_at - interval '15 minutes', tag.changed_at, 'sync', ''
+SELECT repository.registry_id, repository.id, registry.name, repository.path, tag.name,
+       CASE move WHEN 0 THEN 'created' ELSE 'moved' END,
+       CASE move WHEN 0 THEN '' ELSE past.before END,
+       CASE move WHEN %(moves)s THEN manifest.digest ELSE past.after END,
+       past.seen_at - interval '15 minutes', past.seen_at,
+       CASE past.teller WHEN 0 THEN 'notification' ELSE 'sync' END,
+       CASE past.teller WHEN 0 THEN format('ci-%%s', repository.id %% 40) ELSE '' END
   FROM registry_browser_tag tag
   JOIN registry_browser_repository repository ON repository.id = tag.repository_id
   JOIN registry_browser_registry registry ON registry.id = repository.registry_id
   JOIN registry_browser_manifest manifest ON manifest.id = tag.manifest_id
- WHERE repository.registry_id = %(registry)s;
-INSERT INTO registry_browser_tagspan (repository_id, tag, digest, since_not_before, since_seen_at)
-SELECT repository_id, tag, new_digest, not_before, seen_at
+ CROSS JOIN generate_series(0, %(moves)s) move
+ CROSS JOIN LATERAL (
+       SELECT 'sha256:' || encode(sha256(format('%%s %%s', tag.id, move - 1)::bytea), 'hex')
+                AS before,
+              'sha256:' || encode(sha256(format('%%s %%s', tag.id, move)::bytea), 'hex') AS after,
+              tag.changed_at - (%(moves)s - move) * interval '17 hours' AS seen_at,
+              (tag.id + move) %% 3 AS teller) past
+ WHERE repository.registry_id = %(registry)s
+ ORDER BY past.seen_at, tag.id;
+INSERT INTO registry_browser_tagspan (repository_id, tag, digest, since_not_before, since_seen_at,
+  until_not_before, until_seen_at)
+SELECT repository_id, tag, new_digest, not_before, seen_at,
+       lead(not_before) OVER life, lead(seen_at) OVER life
   FROM registry_browser_tagevent WHERE registry_id = %(registry)s
+WINDOW life AS (PARTITION BY repository_id, tag ORDER BY id)
 """
 
 
@@ -206,6 +225,7 @@ def generate(name: str, size: Size | None = None) -> Registry:
             "big": BIG,
             "bases": size.bases,
             "tags": size.tags,
+            "moves": size.moves,
             "repositories": size.bases + 1 + size.plain,
             "first_repository": _next_id(cursor, "repository"),
             "first_manifest": _next_id(cursor, "manifest"),
@@ -250,13 +270,15 @@ def _tag_rows(tagged: list[tuple[int, int, str, str]]) -> Iterator[tuple[Any, ..
 
 
 def _refresh(registry: Registry) -> None:
-    """States and figures by the code that a sync uses."""
+    """States, figures and seals by the code that a sync and the schedule use."""
     repositories = list(Repository.objects.filter(registry=registry).values_list("pk", flat=True))
     liveness.refresh_states(registry.pk, dict.fromkeys(repositories, NOW))
     figures.refresh_repositories(repositories)
     _settle()
     figures.refresh_registry(registry)
     refresh_bases(registry, NOW)
+    while seal_all(NOW):
+        pass
 
 
 def _remember_runs(registry: Registry) -> None:
