@@ -16,6 +16,7 @@ from registry_browser.models import (
     UndoState,
 )
 from registry_browser.models.deletion import ENDED, UNDECIDED
+from registry_browser.queries.deletion_steps import PlanStep, steps_of
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -62,16 +63,6 @@ _KEPT_NOUNS = {
     KeptBecause.UNPARSED: "unparsed",
     KeptBecause.INCOMPLETE: "in incomplete repositories",
 }
-_PHASES = (PlanPhase.DELETING, PlanPhase.SYNCING, PlanPhase.WALKING)
-
-
-@dataclass(frozen=True, slots=True)
-class PlanStep:
-    """One step of a run. `state` is done, now, stopped or later; `figure` how far it came."""
-
-    word: str
-    state: str
-    figure: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,12 +174,16 @@ class PlanRow:
 
     @property
     def done(self) -> int:
-        """How many items are settled."""
-        return self.item_count - self.to_go
+        """How many items are settled: there is an outcome, and it is not that it was not tried."""
+        return self.item_count - self.to_go - self.not_tried
 
     @property
     def to_go(self) -> int:
         return self.counts.get(Outcome.WAITING, 0) + self.counts.get(Outcome.DELETING, 0)
+
+    @property
+    def not_tried(self) -> int:
+        return self.counts.get(Outcome.CANCELLED, 0)
 
     @property
     def deleted(self) -> int:
@@ -250,30 +245,7 @@ class PlanRow:
     @property
     def steps(self) -> list[PlanStep]:
         """What happens, in order, and where it is."""
-        approved = PlanStep(f"Approved by {self.approver}", "done")
-        if self.is_undo_at_work:
-            at = 0 if self.phase == PlanPhase.PUSHING else 1
-            return [
-                PlanStep("Push back by digest", "now" if at == 0 else "done",
-                         f"{self.undo_done:,} / {self.undo_total:,}"),
-                PlanStep("Sync the repositories", "now" if at == 1 else "later"),
-            ]  # fmt: skip
-        tags = f"Walk the graph of all {self.tag_count:,} tags"
-        words = ("Delete by digest", "Sync the repositories", tags)
-        figures = (f"{self.done:,} / {self.item_count:,}", "", "")
-        if self.phase in _PHASES:
-            at = _PHASES.index(PlanPhase(self.phase))
-        else:
-            at = -1 if self.is_at_work else len(words)
-        steps = [
-            PlanStep(word, "done" if n < at else "now" if n == at else "later", figures[n])
-            for n, word in enumerate(words)
-        ]
-        if at == len(words) and self.walked_at is None:
-            steps[2] = PlanStep(tags, "stopped")
-        waits = "now" if at == len(words) and self.freed_bytes else "later"
-        last = PlanStep(f"Wait for garbage collection on {self.registry_name}", waits)
-        return [approved, *steps, last]
+        return steps_of(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

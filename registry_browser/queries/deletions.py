@@ -245,12 +245,15 @@ def plans_at_work(user: User | AnonymousUser) -> list[int]:
 
 
 def _counts(plans: Sequence[int]) -> dict[int, dict[str, int]]:
-    """How many items of each plan ended how, and what an undo would push, or has pushed."""
+    """How many items of each plan ended how, in how many repositories, and what an undo would push,
+    or has pushed.
+    """
     amounts: dict[str, Any] = {
         **{outcome.value: Count("id", filter=Q(outcome=outcome)) for outcome in Outcome},
         "undoable": Count("id", filter=_WENT & ~_BACK),
         "undo_total": Count("id", filter=~Q(undo="")),
         "undo_done": Count("id", filter=_BACK),
+        "repositories": Count("path", distinct=True, filter=~Q(outcome=Outcome.CANCELLED)),
     }
     names = list(amounts)
     items = DeletionItem.objects.filter(plan__in=plans).values("plan").annotate(**amounts)

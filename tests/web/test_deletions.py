@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection
@@ -329,6 +329,81 @@ def test_pages_take_as_many_statements_however_many_items(admin: Client, record:
     plan_of(record)
     assert [statements(admin, address) for address in addresses] == few
     assert "101\N{EN DASH}152 of 152" in text(admin, f"/deletions/{plan.pk}/?page=2")
+
+
+def test_every_stage_of_a_plan_takes_as_many_statements_however_large(
+    admin: Client, record: Record
+) -> None:
+    plan = running(record)
+    more_items(plan, 1)
+    walked = {"tags": 7, "manifests": 9, "blobs": 9, "unasked": 0}
+    stages: list[dict[str, Any]] = [
+        {"state": PlanState.RUNNING, "phase": PlanPhase.DELETING},
+        {"state": PlanState.DONE, "phase": PlanPhase.NONE, "walked_at": record.now, "walk": walked},
+        {"state": PlanState.DONE, "undo_state": UndoState.DONE},
+    ]
+
+    def counted() -> list[int]:
+        found = []
+        for stage in stages:
+            DeletionPlan.objects.filter(pk=plan.pk).update(**stage)
+            found += [
+                statements(admin, f"/deletions/{plan.pk}/{query}")
+                for query in ("", "?show=look", "?kept=all")
+            ]
+        return found
+
+    few = counted()
+    more_items(plan, 27)
+    assert counted() == few
+
+
+def test_locks_take_as_many_statements_however_many(admin: Client, record: Record) -> None:
+    def lock(count: int) -> None:
+        Protection.objects.bulk_create(
+            Protection(registry=record.registry, path=f"{count}-{number}", created_at=record.now)
+            for number in range(count)
+        )
+
+    lock(3)
+    few = statements(admin, "/deletions/locks/")
+    lock(27)
+    assert statements(admin, "/deletions/locks/") == few
+
+
+def more_items(plan: DeletionPlan, count: int) -> None:
+    """Items in repositories of their own, with every outcome there is."""
+    outcomes = list(Outcome)
+    first = plan.items.count()
+    DeletionItem.objects.bulk_create(
+        DeletionItem(
+            plan=plan,
+            position=number,
+            path=f"team/app-{number}",
+            digest=f"sha256:{number:064x}",
+            media_type="x",
+            what="image",
+            bytes_alone=1,
+            outcome=outcomes[number % len(outcomes)],
+        )
+        for number in range(first, first + count)
+    )
+
+
+def test_a_cancelled_run_says_how_far_it_came_and_offers_the_rest(
+    admin: Client, viewer: Client, record: Record
+) -> None:
+    plan = running(record)
+    plan.items.filter(outcome=Outcome.SKIPPED).update(outcome=Outcome.CANCELLED)
+    plan.state, plan.phase, plan.finished_at = PlanState.CANCELLED, PlanPhase.NONE, record.now
+    plan.walked_at, plan.walk = record.now, {"tags": 7, "manifests": 9, "blobs": 9, "unasked": 0}
+    plan.save()
+    page = text(admin, f"/deletions/{plan.pk}/")
+    assert "1 / 2" in page
+    assert "Walk the graph of all 7 tags" in page
+    assert "1 was not tried. A new plan takes up what is still dangling." in page
+    assert f"/deletions/plan/?registry={record.registry.name}" in page
+    assert "was not tried. A new plan" not in text(viewer, f"/deletions/{plan.pk}/")
 
 
 def statements(client: Client, address: str) -> int:

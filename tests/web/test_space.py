@@ -266,7 +266,11 @@ def test_nothing_is_shown_without_a_sign_in(sign_in: Callable[[str], Client], vi
 
 @pytest.mark.parametrize(
     "address",
-    ["/r/prod/-/space", "/r/prod/-/space?view=table", "/r/prod/-/dangling", "/r/prod/-/sharing"],
+    [
+        *("/r/prod/-/space", "/r/prod/-/space?view=table", "/r/prod/team/-/space", "/space/"),
+        *("/r/prod/-/dangling", "/r/prod/-/dangling?state=all", "/r/prod/team/-/dangling"),
+        *("/r/prod/-/sharing", "/r/prod/-/layers"),
+    ],
 )
 def test_a_page_takes_as_many_statements_however_much_it_shows(
     viewer: Client, address: str
