@@ -123,15 +123,21 @@ class AuditRow:
     def details(self) -> list[tuple[str, str]]:
         """What else is known, by name; what is empty is left out."""
         return [
-            (str(name).replace("_", " "), _in_words(value))
+            (str(name).replace("_", " "), _in_words(name, value))
             for name, value in sorted(self.event.detail.items())
             if value not in ("", None, [], {})
         ]
 
 
-def _in_words(value: object) -> str:
+# Numbers that name something, rather than count.
+_NAMES = ("plan", "run")
+
+
+def _in_words(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int) and name not in _NAMES:
+        return f"{value:,}"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
