@@ -87,11 +87,11 @@ class TagEvent(TagChangeRow):
                 name="tag_event_actor",
                 condition=~models.Q(actor=""),
             ),
-            # What is rare would otherwise be looked for among all.
+            # What may be rare would otherwise be looked for among all.
             models.Index(
                 fields=["kind", "seen_at", "id"],
-                name="tag_event_rare",
-                condition=models.Q(kind__in=("deleted", "restored")),
+                name="tag_event_kind",
+                condition=~models.Q(kind="moved"),
             ),
             models.Index(
                 fields=["source", "seen_at", "id"],

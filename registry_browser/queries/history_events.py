@@ -6,7 +6,7 @@ Newest first, by (seen_at, id), which the indexes of `TagEvent` have for every s
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -160,6 +160,7 @@ class EventRow:
     """
 
     id: int
+    registry_id: int
     registry: str
     place: str
     repository: int
@@ -228,13 +229,14 @@ class EventRow:
 class EventPage:
     """Some events, newest first, and where the next page begins; `total` counts COUNT_TO at most.
 
-    `newest` is the highest ledger id when it was read.
+    `newest` is the highest ledger id when it was read. `is_whole`: there are no others.
     """
 
     rows: list[EventRow]
     after: str
     total: int
     newest: int
+    is_whole: bool
 
     @property
     def total_words(self) -> str:
@@ -253,10 +255,17 @@ def event_page(
     """One page, in a constant number of statements. `after` is what the page before gave."""
     newest = newest_id()
     found = matching(scope, wanted)
-    total = found.order_by()[:COUNT_TO].count()
-    listed = list(behind(found, read_place(after))[: size + 1])
-    following = place_of(listed[size - 1]) if len(listed) > size else ""
-    return EventPage(rows=event_rows(listed[:size]), after=following, total=total, newest=newest)
+    place = read_place(after)
+    listed = list(behind(found, place)[: size + 1])
+    is_whole = place is None and len(listed) <= size
+    return EventPage(
+        rows=event_rows(listed[:size]),
+        after=place_of(listed[size - 1]) if len(listed) > size else "",
+        # Few events among a million are not looked for twice.
+        total=len(listed) if is_whole else found.order_by()[:COUNT_TO].count(),
+        newest=newest,
+        is_whole=is_whole,
+    )
 
 
 def every_row(
@@ -326,6 +335,7 @@ def event_rows(events: Sequence[TagEvent]) -> list[EventRow]:
     return [
         EventRow(
             id=event.pk,
+            registry_id=event.registry_id,
             registry=event.registry_name,
             place=names.get(event.registry_id, ""),
             repository=event.repository_id,
@@ -346,8 +356,10 @@ def event_rows(events: Sequence[TagEvent]) -> list[EventRow]:
 
 
 def actors(scope: Scope, at_most: int = 50) -> list[str]:
-    """Who is named by the newest events with an actor, by name."""
-    named = TagEvent.objects.filter(scope.matching()).exclude(actor="")
+    """Who is named by the newest events with an actor, by name; below a path, those of the whole
+    registry, which an index has in their order.
+    """
+    named = TagEvent.objects.filter(replace(scope, path="").matching()).exclude(actor="")
     recent = named.order_by("-seen_at", "-id").values_list("actor", flat=True)[:at_most]
     return sorted(set(recent))
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from registry_browser.queries.history_events import EventRow
+
 LANES = 12
 SPANS = 400
 EVENTS_READ = 2000
@@ -69,9 +71,12 @@ def lanes(
     until: datetime,
     *,
     page: int = 1,
+    events: Sequence[EventRow] | None = None,
 ) -> Lanes:
-    """The lanes of the tags that the filter means, in a constant number of statements."""
-    found = _candidates(scope, wanted)
+    """The lanes of the tags that the filter means, in a constant number of statements. `events` are
+    all that it finds, where they are known.
+    """
+    found = _candidates(scope, wanted, events)
     start = (page - 1) * LANES
     shown = found[start : start + LANES]
     names = dict(Registry.objects.values_list("pk", "name"))
@@ -98,12 +103,19 @@ def lanes(
     )
 
 
-def _candidates(scope: Scope, wanted: HistoryFilter) -> list[tuple[int, int, str, str]]:
+def _candidates(
+    scope: Scope, wanted: HistoryFilter, events: Sequence[EventRow] | None
+) -> list[tuple[int, int, str, str]]:
     """Tags as (registry, repository, path, tag): those whose names say no version, then the others;
     both by last change.
     """
-    recent = matching(scope, wanted).values_list("registry_id", "repository_id", "path", "tag")
-    found = dict.fromkeys(recent[:EVENTS_READ])
+    if events is None:
+        recent = matching(scope, wanted).values_list("registry_id", "repository_id", "path", "tag")
+        found = dict.fromkeys(recent[:EVENTS_READ])
+    else:
+        found = dict.fromkeys(
+            (each.registry_id, each.repository, each.path, each.tag) for each in events
+        )
     if scope.repository is not None and not wanted.digest and not wanted.actor:
         found |= dict.fromkeys(_standing_tags(scope.repository, wanted.tag))
     return sorted(found, key=lambda each: any(letter.isdigit() for letter in each[3]))

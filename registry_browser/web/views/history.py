@@ -69,7 +69,7 @@ def history(request: HtmxRequest, place: HistoryPlace) -> HttpResponse:
     context = {
         **_frame(request, place, asked),
         "events": page,
-        **_timeline(request, place, asked, now),
+        **_timeline(request, place, asked, page, now),
         **_stood_aside(place, asked),
     }
     if request.user.is_auditor:
@@ -144,14 +144,17 @@ def _frame(request: HtmxRequest, place: HistoryPlace, asked: Asked) -> dict[str,
 
 
 def _timeline(
-    request: HtmxRequest, place: HistoryPlace, asked: Asked, now: datetime
+    request: HtmxRequest, place: HistoryPlace, asked: Asked, page: events.EventPage, now: datetime
 ) -> dict[str, Any]:
     wanted = asked.wanted
-    first = None if wanted.since else events.first_seen(place.scope, wanted)
+    known = page.rows if page.is_whole and wanted.since is None else None
+    first = None if wanted.since else _first_seen(place, asked, known)
     shown = window(wanted.since, wanted.until, first, now)
     # The lanes of tags that did not change in the window are drawn too.
     meant = replace(wanted, since=None)
-    found = lanes(place.scope, meant, shown.since, shown.until, page=asked_page(request))
+    found = lanes(
+        place.scope, meant, shown.since, shown.until, page=asked_page(request), events=known
+    )
     return {
         "window": shown,
         "ticks": ticks(shown, is_past=shown.until < now),
@@ -167,6 +170,14 @@ def _timeline(
         "farther": shown.scaled(2, now).as_query,
         "at_place": f"{shown.place(asked.at):.2f}%" if asked.at and shown.holds(asked.at) else "",
     }
+
+
+def _first_seen(
+    place: HistoryPlace, asked: Asked, known: list[events.EventRow] | None
+) -> datetime | None:
+    if known is None:
+        return events.first_seen(place.scope, asked.wanted)
+    return min((event.seen_at for event in known), default=None)
 
 
 def _stood_aside(place: HistoryPlace, asked: Asked) -> dict[str, Any]:
