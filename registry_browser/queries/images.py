@@ -30,6 +30,7 @@ from registry_browser.queries.image_neighbours import (
     referrers_here,
     tags_above,
 )
+from registry_browser.queries.likely_base import LikelyBase, base_of_manifest
 from registry_browser.queries.manifests import state_of, what_it_is
 from registry_browser.queries.neighbours import parents_of
 from registry_browser.queries.platforms import (
@@ -82,6 +83,7 @@ class ManifestPage:
     subject_is_here: bool
     elsewhere: list[str]
     elsewhere_count: int
+    likely_base: LikelyBase | None
     pull: list[PullCommand]
     body: str
     chart: HelmConfig | None
@@ -199,6 +201,7 @@ def manifest_page(
         subject_is_here=bool(manifest.subject) and is_here(repository, manifest.subject),
         elsewhere=elsewhere,
         elsewhere_count=elsewhere_count,
+        likely_base=base_of_manifest(repository, manifest),
         pull=pull_commands(
             repository.registry,
             repository.path,

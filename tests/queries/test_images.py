@@ -206,7 +206,7 @@ def test_a_page_costs_the_same_however_much_it_shows(
         sbom = record.artifact(f"sbom {number}", 5, "application/spdx+json", subject=image)
         record.present(web, sbom, PresenceState.REFERRER)
 
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(18):
         page = manifest_page(web, image.digest)
 
     assert page is not None and len(page.layers) == count

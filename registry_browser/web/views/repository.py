@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from registry_browser.models import Tag
 from registry_browser.queries import manifests
 from registry_browser.queries import tags as tag_queries
+from registry_browser.queries.likely_base import base_of_repository
 from registry_browser.queries.pull import pull_commands
 from registry_browser.queries.tree import has_repositories_below
 from registry_browser.web.asked import asked_order, asked_page, asked_since, asked_text
@@ -188,6 +189,7 @@ def _frame(request: HtmxRequest, repository: Repository) -> dict[str, Any]:
         "referrer_count": manifests.referrer_count(repository),
         "has_below": has_repositories_below(repository.registry, repository.path),
         "pull": _pull(repository),
+        "likely_base": base_of_repository(repository),
     }
 
 
