@@ -16,6 +16,11 @@ from registry_browser.api.views.deletions import (
 )
 from registry_browser.api.views.deliveries import DeliveryDetail, DeliveryList
 from registry_browser.api.views.docs import Schema, docs
+from registry_browser.api.views.exports import (
+    AuditExport,
+    HistoryExport,
+    RepositoryHistoryExport,
+)
 from registry_browser.api.views.history import AuditTrail, History, RepositoryHistory, Seals
 from registry_browser.api.views.layers import LayerDetail, LayerList
 from registry_browser.api.views.manifests import ManifestDetail, ManifestList
@@ -58,7 +63,9 @@ urlpatterns = [
     path("locks/", LockList.as_view(), name="locks"),
     path("locks/<api_run:id>/", LockDetail.as_view(), name="lock"),
     path("history/", History.as_view(), name="history"),
+    path("history/export/", HistoryExport.as_view(), name="history-export"),
     path("audit/", AuditTrail.as_view(), name="audit"),
+    path("audit/export/", AuditExport.as_view(), name="audit-export"),
     path("seals/", Seals.as_view(), name="seals"),
     path("registries/", RegistryList.as_view(), name="registries"),
     path("registries/check/", RegistryCheck.as_view(), name="registry-check"),
@@ -76,5 +83,10 @@ urlpatterns = [
     path(f"{_IN}manifests/", ManifestList.as_view(), name="manifests"),
     path(f"{_IN}manifests/<api_digest:digest>/", ManifestDetail.as_view(), name="manifest"),
     path(f"{_IN}history/", RepositoryHistory.as_view(), name="repository-history"),
+    path(
+        f"{_IN}history/export/",
+        RepositoryHistoryExport.as_view(),
+        name="repository-history-export",
+    ),
     re_path("", UnknownAddress.as_view(), name="unknown"),
 ]

@@ -1,4 +1,4 @@
-"""Downloads of the ledgers: streamed, sealed first, and noted in the audit trail."""
+"""Downloads of the ledgers from a page."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 
-from registry_browser.history import audit, seals
-from registry_browser.history.exports import Ending, csv_lines, json_lines, manifest_of
+from registry_browser.history.downloads import FORMS, start_download
+from registry_browser.history.exports import manifest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from registry_browser.web.htmx import HtmxRequest
 
-FORMS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 _MANIFEST = ".manifest.json"
 
 
@@ -27,45 +25,30 @@ def export(
     *,
     ledger: str,
     filters: dict[str, Any],
-    newest: Callable[[], int],
     rows: Callable[[int], Iterable[tuple[Any, ...]]],
 ) -> StreamingHttpResponse | HttpResponse:
     """A file of this form (csv, jsonl), or with `.manifest.json` behind it its manifest alone.
 
     `rows` gives those up to an id: that of `?up_to=`, else the newest one, so that a file and its
-    manifest can be fetched one after the other. What is open is sealed first; where writers keep
-    the ledgers busy, the manifest says how far its seal goes.
+    manifest can be fetched one after the other.
     """
     form, _, _ = form.partition(_MANIFEST)
     is_manifest = request.path.endswith(_MANIFEST)
-    now = datetime.now(UTC)
-    seals.seal_all(now)
-    up_to = _up_to(request) or newest()
-    ending = Ending(
-        ledger=ledger,
+    file = start_download(
+        ledger,
+        form,
         filters=filters,
-        exported_at=now,
-        exported_by=request.user.username,
-        up_to=up_to,
+        actor=request.user.username,
+        now=datetime.now(UTC),
+        up_to=_up_to(request),
+        what=" manifest" if is_manifest else "",
     )
-    with transaction.atomic():
-        audit.record(
-            "history:exported" if ledger == "tags" else "audit:exported",
-            actor=request.user.username,
-            about=f"{form}{' manifest' if is_manifest else ''}, up to {up_to}",
-            detail=filters,
-            address=request.META.get("REMOTE_ADDR") or None,
-            now=now,
-        )
-    name = f"{'history' if ledger == 'tags' else 'audit'}-{now:%Y%m%d-%H%M%S}.{form}"
+    found = rows(file.ending.up_to)
     if is_manifest:
-        response: HttpResponse = JsonResponse(manifest_of(form, rows(up_to), ending))
-        response["Content-Disposition"] = f'attachment; filename="{name}{_MANIFEST}"'
+        response: HttpResponse = JsonResponse(manifest_of(form, found, file.ending))
+        response["Content-Disposition"] = f'attachment; filename="{file.name}{_MANIFEST}"'
         return response
-    lines = csv_lines if form == "csv" else json_lines
-    streamed = StreamingHttpResponse(lines(rows(up_to), ending), content_type=FORMS[form])
-    streamed["Content-Disposition"] = f'attachment; filename="{name}"'
-    return streamed
+    return StreamingHttpResponse(file.lines(found), headers=file.headers)
 
 
 def is_form(form: str) -> bool:

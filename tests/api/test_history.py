@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry_browser.history import audit, seals
+from registry_browser.history.export_check import check_export
+from registry_browser.models import AuditEvent
 from tests.api.conftest import problem_of
 from tests.history.trail import Trail, minute
 from tests.record import NOW, Record, digest_of
@@ -131,3 +133,39 @@ def test_the_number_of_statements_does_not_depend_on_rows(
     many = statements(lambda: viewer.read(HERE))
 
     assert few == many
+
+
+@pytest.mark.parametrize(
+    ("address", "rows"),
+    [
+        ("history/export/?", 4),
+        ("history/export/?prefix=team&tag=s*&", 3),
+        ("history/export/?registry=other&", 0),
+        ("registries/prod/repositories/team/web/-/history/export/?event=moved&", 1),
+        ("audit/export/?action=sync&", 1),
+    ],
+)
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_an_export_is_what_the_filter_finds_and_can_be_checked(
+    trail: Trail, auditor: Caller, address: str, rows: int, form: str
+) -> None:
+    audit.record("sync:requested", actor="ada", about="prod", now=NOW)
+
+    response = auditor.get(f"{address}form={form}", Accept="text/csv")
+
+    assert response.status_code == 200
+    checked = check_export(response.getvalue().splitlines(keepends=True))
+    assert checked.holds, checked.sentence
+    assert checked.rows == rows
+    taken = AuditEvent.objects.filter(action__endswith=":exported").get()
+    assert (taken.actor, taken.address) == (auditor.user.username, "127.0.0.1")
+
+
+@pytest.mark.parametrize("address", ["history/export/", f"{HERE}export/", "audit/export/?form=csv"])
+def test_only_auditors_take_the_ledgers_away(trail: Trail, viewer: Caller, address: str) -> None:
+    problem_of(viewer.get(address), 403, "not-allowed")
+    assert not AuditEvent.objects.filter(action__endswith=":exported").exists()
+
+
+def test_an_export_of_another_form_is_refused(trail: Trail, auditor: Caller) -> None:
+    assert auditor.get("history/export/?form=exe").status_code == 400

@@ -11,7 +11,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
 
 from registry_browser.api.pagination import cursor_for, next_address, read_cursor
-from registry_browser.api.parameters import PageParameters
+from registry_browser.api.parameters import PageParameters, Parameters
 from registry_browser.api.serializers.history import (
     AuditSerializer,
     HistorySerializer,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from rest_framework.request import Request
 
+    from registry_browser.models import User
     from registry_browser.queries.history_events import EventRow
 
 
@@ -56,7 +57,7 @@ class MomentField(serializers.CharField):
             raise serializers.ValidationError(str(error)) from None
 
 
-class HistoryParameters(PageParameters):
+class HistoryFilters(Parameters):
     tag = serializers.CharField(required=False, help_text="A tag; `*` and `?` match any.")
     digest = serializers.CharField(
         required=False, help_text="What came or went: a digest, or six digits or more of its start."
@@ -68,14 +69,41 @@ class HistoryParameters(PageParameters):
     event = serializers.ChoiceField(TagEventKind.values, required=False, help_text="What happened.")
     since = MomentField(help_text="Seen at or after this moment.")
     until = MomentField(end_of_day=True, help_text="Seen by this moment.")
-    at = MomentField(help_text="Tags as they stood at this moment, by repository and tag.")
 
 
-class WholeHistoryParameters(HistoryParameters):
+class WholeHistoryFilters(HistoryFilters):
     registry = serializers.CharField(required=False, help_text="Of this name; it may be gone.")
     prefix = serializers.CharField(
         required=False, help_text="The repository at this path, and those below it."
     )
+
+
+class HistoryParameters(HistoryFilters, PageParameters):
+    at = MomentField(help_text="Tags as they stood at this moment, by repository and tag.")
+
+
+class WholeHistoryParameters(WholeHistoryFilters, HistoryParameters):
+    pass
+
+
+def history_wanted(asked: Mapping[str, Any]) -> HistoryFilter:
+    """The filter that these parameters mean."""
+    return HistoryFilter(
+        tag=asked.get("tag", ""),
+        digest=asked.get("digest", ""),
+        path=asked.get("prefix", ""),
+        actor=asked.get("actor", ""),
+        source=asked.get("source", ""),
+        kind=asked.get("event", ""),
+        since=asked.get("since"),
+        until=asked.get("until"),
+    )
+
+
+def whole_scope(asked: Mapping[str, Any]) -> Scope:
+    """Everything, or one registry, which may be gone."""
+    name = asked.get("registry")
+    return Scope(registries=registry_ids(name) if name else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +126,8 @@ class _History(ListView):
     def scope(self, **place: str) -> Scope:
         raise NotImplementedError
 
-    def wanted(self) -> HistoryFilter:
-        asked = self.asked
-        return HistoryFilter(
-            tag=asked.get("tag", ""),
-            digest=asked.get("digest", ""),
-            path=asked.get("prefix", ""),
-            actor=asked.get("actor", ""),
-            source=asked.get("source", ""),
-            kind=asked.get("event", ""),
-            since=asked.get("since"),
-            until=asked.get("until"),
-        )
-
     def rows(self, **place: str) -> QuerySet[Any]:
-        return matching(self.scope(**place), self.wanted())
+        return matching(self.scope(**place), history_wanted(self.asked))
 
     def show(self, rows: list[Any]) -> Sequence[Any]:
         return event_rows(rows)
@@ -128,7 +143,11 @@ class _History(ListView):
         cursor = self.asked.get("cursor")
         after = "" if cursor is None else str(read_cursor(cursor, place=where)[0])
         page = stood_at(
-            scope, moment, wanted=self.wanted(), after=after, size=self.asked["page_size"]
+            scope,
+            moment,
+            wanted=history_wanted(self.asked),
+            after=after,
+            size=self.asked["page_size"],
         )
         following = (
             next_address(request, cursor_for([page.after], place=where)) if page.after else None
@@ -203,17 +222,17 @@ class History(_History):
     parameters = WholeHistoryParameters
 
     def scope(self, **place: str) -> Scope:
-        _auditors_only(self)
-        name = self.asked.get("registry")
-        return Scope(registries=registry_ids(name) if name else None)
+        auditors_only(self.user)
+        return whole_scope(self.asked)
 
 
-def _auditors_only(view: ListView) -> None:
-    if not view.user.is_auditor:
+def auditors_only(user: User) -> None:
+    """Raises PermissionDenied."""
+    if not user.is_auditor:
         raise PermissionDenied("Only an auditor or an admin may read this.")
 
 
-class AuditParameters(PageParameters):
+class AuditFilters(Parameters):
     actor = serializers.CharField(required=False, help_text="Who did it.")
     action = serializers.CharField(
         required=False, help_text="An action (`sync:requested`), or a subject (`sync`)."
@@ -221,6 +240,16 @@ class AuditParameters(PageParameters):
     about = serializers.CharField(required=False, help_text="Text in what it was done to.")
     since = MomentField(help_text="At or after this moment.")
     until = MomentField(end_of_day=True, help_text="By this moment.")
+
+
+class AuditParameters(AuditFilters, PageParameters):
+    pass
+
+
+def audit_wanted(asked: Mapping[str, Any]) -> AuditFilter:
+    """The filter that these parameters mean."""
+    names = ("actor", "action", "about", "since", "until")
+    return AuditFilter(**{name: asked[name] for name in names if name in asked})
 
 
 @extend_schema_view(
@@ -240,11 +269,8 @@ class AuditTrail(ListView):
     default_ordering = "-at"
 
     def rows(self, **place: str) -> QuerySet[Any]:
-        _auditors_only(self)
-        names = ("actor", "action", "about", "since", "until")
-        return AuditFilter(
-            **{name: self.asked[name] for name in names if name in self.asked}
-        ).matching()
+        auditors_only(self.user)
+        return audit_wanted(self.asked).matching()
 
 
 @extend_schema_view(
@@ -263,5 +289,5 @@ class Seals(ListView):
     default_ordering = "-number"
 
     def rows(self, **place: str) -> QuerySet[Any]:
-        _auditors_only(self)
+        auditors_only(self.user)
         return Seal.objects.all()

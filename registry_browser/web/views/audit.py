@@ -15,7 +15,6 @@ from registry_browser.queries.audit import (
     audit_choices,
     audit_page,
     every_audit_row,
-    newest_audit_id,
 )
 from registry_browser.web.access import auditor_required, auditors_only
 from registry_browser.web.asked import asked_text
@@ -69,7 +68,6 @@ def audit_export(request: HtmxRequest, form: str) -> HttpResponseBase:
         form,
         ledger="audit",
         filters=wanted.as_dict(),
-        newest=newest_audit_id,
         rows=lambda up_to: every_audit_row(bounded(wanted, up_to), AUDIT.fields),
     )
 

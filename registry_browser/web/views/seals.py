@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from registry_browser.history import audit, seals
 from registry_browser.history.export_check import check_export
-from registry_browser.queries.history_events import every_row, newest_id
+from registry_browser.queries.history_events import every_row
 from registry_browser.queries.history_seals import seal_state, seals_page
 from registry_browser.tasks import start_verification
 from registry_browser.web.access import auditor_required, auditors_only
@@ -49,7 +49,6 @@ def history_export(request: HtmxRequest, form: str, **address: str) -> HttpRespo
         form,
         ledger="tags",
         filters=filters,
-        newest=newest_id,
         rows=lambda up_to: every_row(place.scope, bounded(wanted, up_to), seals.TAGS.fields),
     )
 
