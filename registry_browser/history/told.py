@@ -111,8 +111,10 @@ def weave(
     and come back meanwhile.
     """
     since = sightings[0].not_before
-    heard = [each for each in told if since is None or each.received_at > since - PATIENCE]
-    in_order = all(each.in_order for each in heard)
+    in_order = all(each.in_order for each in told)
+    heard = [
+        each for each in told if in_order or since is None or each.received_at > since - PATIENCE
+    ]
     seen_by_sync = last.seen_at if last is not None and not last.told else None
     behind = seen_by_sync if in_order else since
     stale = _already_seen(
@@ -178,10 +180,8 @@ class _Loom:
             if is_behind or new is None or new == state:
                 self.known.append(each.pk)
                 continue
-            since = sighting.not_before
+            since = self._since(each, sighting, is_open=n <= open_until)
             seen_at = min(each.received_at, sighting.seen_at)
-            if n <= open_until:
-                since = self._before_any_look(each, since)
             if n > first_there:
                 seen_at = each.received_at
             self._add(Step(state, new, each, number, since, seen_at), sighting)
@@ -201,7 +201,8 @@ class _Loom:
                 self.known.append(each.pk)
                 continue
             seen_at = min(each.received_at, sighting.seen_at)
-            self._add(Step(state, new, each, number, sighting.not_before, seen_at), sighting)
+            since = self._since(each, sighting, is_open=False)
+            self._add(Step(state, new, each, number, since, seen_at), sighting)
             state = new
         self._add_own(number, sighting, state)
 
@@ -209,15 +210,20 @@ class _Loom:
         bounds = sighting.not_before, sighting.seen_at
         self._add(Step(state, sighting.new, None, number, *bounds), sighting)
 
-    def _before_any_look(self, told: Told, since: datetime | None) -> datetime | None:
-        """A lower bound that holds wherever the last look lies among what was told: when it was
-        promptly told, it happened a little before; it cannot be before the ledger's last event.
+    def _since(self, told: Told, sighting: Sighting, *, is_open: bool) -> datetime | None:
+        """A lower bound: the look before, unless that may have come after what was told (`is_open`,
+        or both clocks agree and say so). Then it happened after the event before it, and where it
+        was told promptly, a little before we heard.
         """
+        since = sighting.not_before
+        is_prompt = told.received_at - told.at <= PATIENCE
+        if since is None or not (is_open or (is_prompt and told.at < since)):
+            return since
         before = self._before()
         floor = before.not_before if before is not None else None
-        if told.received_at - told.at <= PATIENCE:
+        if is_prompt:
             floor = later(floor, told.received_at - PATIENCE)
-        return min(since, floor) if since and floor else None
+        return min(since, floor) if floor else None
 
     def _before(self) -> Step | Standing | None:
         return self.steps[-1] if self.steps else self.last

@@ -117,7 +117,8 @@ class ToldEvent(models.Model):
 
     Without `tag` it is about the manifest `digest`, or about the whole repository. A push without
     `digest` says that the tag came, not what it points to. `at` is the registry's own clock, never
-    later than `received_at`, which is ours.
+    later than `received_at`, which is ours. `unseen_at` is when a sync first looked for it and
+    found something else.
     """
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="told")
@@ -130,6 +131,7 @@ class ToldEvent(models.Model):
     at = models.DateTimeField()
     received_at = models.DateTimeField()
     actor = models.CharField(max_length=255, blank=True)
+    unseen_at = models.DateTimeField(null=True)
     outcome = models.CharField(
         max_length=8, choices=ToldOutcome.choices, default=ToldOutcome.WAITING
     )

@@ -49,18 +49,20 @@ def look_again(registry_id: int, now: datetime) -> dict[str, datetime]:
     rows = ToldEvent.objects.filter(
         registry_id=registry_id,
         outcome=ToldOutcome.WAITING,
-        received_at__gt=now - 2 * PATIENCE,
-    ).exclude(tag="")
-    told: dict[str, datetime] = {}
-    for path, received_at in rows.order_by("pk").values_list("path", "received_at"):
-        told.setdefault(path, received_at)
-    looked = Repository.objects.filter(registry=registry_id, path__in=told, synced_at__isnull=False)
+        unseen_at__gt=now - 2 * PATIENCE,
+    )
+    unseen: dict[str, datetime] = {}
+    for path, unseen_at in rows.order_by("-unseen_at").values_list("path", "unseen_at"):
+        if unseen_at is not None:
+            unseen[path] = unseen_at
+    looked = Repository.objects.filter(
+        registry=registry_id, path__in=unseen, synced_at__isnull=False
+    ).values_list("path", "synced_at")
     return {
         path: looked_at
-        + max(_LOOK_AGAIN_AFTER, min(looked_at - told[path], told[path] + PATIENCE - looked_at))
-        for path, looked_at in looked.values_list("path", "synced_at")
-        # Where nobody has looked since, a sync is on its way.
-        if looked_at is not None and looked_at >= told[path]
+        + max(_LOOK_AGAIN_AFTER, min(looked_at - unseen[path], unseen[path] + PATIENCE - looked_at))
+        for path, looked_at in looked
+        if looked_at is not None
     }
 
 
@@ -75,6 +77,8 @@ class Waiting:
 
     def __init__(self, registry_id: int, paths: Collection[str]) -> None:
         self._outcomes: dict[int, ToldOutcome] = {}
+        self._unseen_at: dict[int, datetime | None] = {}
+        self._unseen: dict[datetime, list[int]] = defaultdict(list)
         self._by_tag: dict[tuple[str, str], list[Told]] = defaultdict(list)
         self._tags: dict[str, set[str]] = defaultdict(set)
         for row in _waiting(registry_id, paths).select_related("delivery").defer("delivery__body"):
@@ -91,6 +95,7 @@ class Waiting:
                 )
             )
             self._tags[row.path].add(row.tag)
+            self._unseen_at[row.pk] = row.unseen_at
 
     def __bool__(self) -> bool:
         return bool(self._by_tag)
@@ -113,14 +118,18 @@ class Waiting:
             self._outcomes.setdefault(pk, ToldOutcome.KNOWN)
 
     def pass_over(self, path: str, seen_at: datetime, *, but: Collection[str] = ()) -> None:
-        """A sync that began at `seen_at` has looked at all of `path`: what had been told by then,
-        of a tag long enough before, and explains nothing is not asked again.
+        """A sync that began at `seen_at` has looked at all of `path`: what had been told by then
+        and explains nothing is not asked again; of a tag, once patience has ended.
         """
         for tag in self._tags[path] - set(but):
-            told_by = seen_at - PATIENCE if tag else seen_at
             for each in self._by_tag[path, tag]:
-                if each.received_at <= told_by:
-                    self._outcomes.setdefault(each.pk, ToldOutcome.PASSED)
+                if each.received_at > seen_at or each.pk in self._outcomes:
+                    continue
+                unseen_at = self._unseen_at[each.pk]
+                if not tag or (unseen_at is not None and unseen_at <= seen_at - PATIENCE):
+                    self._outcomes[each.pk] = ToldOutcome.PASSED
+                elif unseen_at is None:
+                    self._unseen[seen_at].append(each.pk)
 
     def settle(self) -> None:
         """Write what became of them."""
@@ -129,3 +138,5 @@ class Waiting:
             by_outcome[outcome].append(pk)
         for outcome, rows in by_outcome.items():
             ToldEvent.objects.filter(pk__in=rows).update(outcome=outcome)
+        for seen_at, rows in self._unseen.items():
+            ToldEvent.objects.filter(pk__in=rows).update(unseen_at=seen_at)
