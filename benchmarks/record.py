@@ -265,7 +265,8 @@ def _store_tags(cursor: Any, parameters: dict[str, Any]) -> None:
 
 def _tag_rows(tagged: list[tuple[int, int, str, str]]) -> Iterator[tuple[Any, ...]]:
     for number, (repository, manifest, _, name) in enumerate(tagged):
-        moment = NOW - timedelta(minutes=number % 100_000)
+        # Repositories change in turns, not one after the other.
+        moment = NOW - timedelta(minutes=number * 7_919 % 100_000)
         yield repository, manifest, name, sort_key(name), moment, moment
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LANES = 12
 SPANS = 400
-EVENTS_READ = 2000
+EVENTS_READ = 1000
 """Tags of so many of the newest events are offered a lane."""
 STANDING_READ = 200
 SLICES = 96

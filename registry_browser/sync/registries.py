@@ -99,21 +99,6 @@ def change_registry(
     return registry
 
 
-def remove_registry(registry: Registry, *, actor: str, now: datetime) -> None:
-    """Remove the record of a registry. Its history stays, and nothing changes in the registry
-    itself.
-    """
-    with transaction.atomic():
-        audit.record(
-            "registry:removed",
-            actor=actor,
-            about=registry.name,
-            detail={"url": registry.url},
-            now=now,
-        )
-        registry.delete()
-
-
 def _validate(details: RegistryDetails) -> None:
     if not re.fullmatch(NAME_PATTERN, details.name) or len(details.name) > 63:
         raise RegistryRefused("name", f"“{details.name}” is no usable name. {SLUG.message}")

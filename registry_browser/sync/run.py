@@ -13,7 +13,8 @@ from enum import Enum
 
 import structlog
 from asgiref.sync import async_to_sync
-from django.db import transaction
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 
 from registry_browser.models import (
@@ -85,8 +86,14 @@ def work_on(
         except InvalidEndpoint as error:
             _fail(run, str(error), clock())
             return SliceResult.OVER
-        crawled = async_to_sync(_read)(run, client, clock, seconds, on_progress)
-        result = _conclude(run, crawled, clock)
+        try:
+            crawled = async_to_sync(_read)(run, client, clock, seconds, on_progress)
+            result = _conclude(run, crawled, clock)
+        except (ObjectDoesNotExist, DatabaseError):
+            if Registry.objects.filter(pk=run.registry_id).exists():
+                raise
+            log.info("sync_ended_with_its_registry", run=run_id, registry=run.registry.name)
+            return SliceResult.OVER
         log.info("sync_slice_ended", run=run.pk, registry=run.registry.name, result=result.value)
         return result
 

@@ -20,7 +20,7 @@ from registry_browser.deletion.requests import (
 )
 from registry_browser.models import AuditEvent, Outcome, PlanPhase, PlanState, Registry
 from registry_browser.sync.locked import apply_locks
-from registry_browser.sync.registries import remove_registry
+from registry_browser.sync.removal import remove_registry
 from tests.builders import push
 from tests.deletion.stage import DAY, goes
 from tests.deletion.test_run import PATH, dangling

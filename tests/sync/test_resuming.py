@@ -13,7 +13,10 @@ from django.db import connection, connections, transaction
 
 from registry_browser import tasks
 from registry_browser.models import (
+    Blob,
     ItemState,
+    Manifest,
+    Registry,
     RegistryState,
     RunState,
     SyncItem,
@@ -23,6 +26,7 @@ from registry_browser.models import (
 )
 from registry_browser.sync import crawl, listing
 from registry_browser.sync.lock import crawl_lock, is_crawled
+from registry_browser.sync.removal import remove_registry
 from registry_browser.sync.requests import cancel_sync, request_sync
 from registry_browser.sync.run import SliceResult, work_on
 from registry_browser.sync.store import store_changes
@@ -35,7 +39,6 @@ from tests.worker.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from registry_browser.models import Registry
     from tests.fake_registry import FakeRegistry
     from tests.sync.conftest import Clock, Sync
 
@@ -111,6 +114,25 @@ def test_a_run_that_dies_at_any_step_is_gone_on_with(
     expected = undisturbed()
     assert {**after, "events": 0} == {**expected, "events": 0}
     assert sorted(after["events"]) == sorted(expected["events"])  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("step", ["load_known", "store_content"])
+def test_a_run_ends_quietly_when_its_registry_is_removed(
+    company: Registry, sync: Sync, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    real = getattr(crawl, step)
+
+    def remove_first(*args: object, **options: object) -> object:
+        if Registry.objects.filter(pk=company.pk).exists():
+            remove_registry(Registry.objects.get(pk=company.pk), actor="admin", now=sync.clock())
+        return real(*args, **options)
+
+    run = sync.request(company)
+    monkeypatch.setattr(crawl, step, remove_first)
+    assert sync.slice(run) is SliceResult.OVER
+    assert not SyncRun.objects.filter(pk=run.pk).exists()
+    assert not Manifest.objects.filter(registry_id=company.pk).exists()
+    assert not Blob.objects.filter(registry_id=company.pk).exists()
 
 
 def test_content_that_was_stored_before_the_end_is_not_fetched_again(

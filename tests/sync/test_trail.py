@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from registry_browser.models import AuditEvent, TagEvent, TagEventKind, TagSpan
-from registry_browser.sync.registries import remove_registry
+from registry_browser.sync.removal import remove_registry
 from tests.builders import make_image, push
 from tests.fake_registry.faults import Effect, answer
 from tests.sync import recorded

@@ -27,8 +27,8 @@ from registry_browser.sync.registries import (
     RegistryRefused,
     add_registry,
     change_registry,
-    remove_registry,
 )
+from registry_browser.sync.removal import remove_registry
 from registry_browser.tasks import start_sync
 
 if TYPE_CHECKING:

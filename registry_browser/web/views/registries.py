@@ -16,8 +16,8 @@ from registry_browser.sync.registries import (
     RegistryRefused,
     add_registry,
     change_registry,
-    remove_registry,
 )
+from registry_browser.sync.removal import remove_registry
 from registry_browser.web.access import admin_required
 from registry_browser.web.checking import details_to_check
 from registry_browser.web.forms import RegistryForm
