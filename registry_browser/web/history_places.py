@@ -47,6 +47,11 @@ class HistoryPlace:
     def url(self, name: str = "history", *more: str) -> str:
         return reverse(name, args=[*self.args, *more])
 
+    def crumbs_to(self, word: str, kept: str) -> Crumbs:
+        """The way to a page beneath the history of this place; `kept` is the filter it has."""
+        address = f"{self.url()}?{kept}" if kept else self.url()
+        return [*self.crumbs[:-1], (self.crumbs[-1][0], address), (word, None)]
+
     def narrowed(self, wanted: HistoryFilter) -> HistoryFilter:
         """The filter, for this place's tag where it is one's."""
         return replace(wanted, tag=self.tag) if self.tag else wanted

@@ -198,6 +198,25 @@ def test_what_changed_in_a_tag_on_a_day_is_one_link(web: Repository, viewer: Cli
     assert "MODE fast slow" in text
 
 
+@pytest.mark.parametrize(
+    ("address", "reference"),
+    [
+        ("/r/prod/team/web/-/tags/1.0", "prod/team/web:1.0"),
+        (f"/r/prod/team/web/-/manifests/{digest_of('two')}", f"prod/team/web@{digest_of('two')}"),
+    ],
+)
+def test_an_image_leads_to_its_comparison_with_another(
+    web: Repository, viewer: Client, address: str, reference: str
+) -> None:
+    page = viewer.get(address).content.decode()
+    there = page.partition('href="/compare')[2].partition('"')[0]
+
+    form = viewer.get(f"/compare{there}").content.decode()
+
+    assert f'name="a" value="{reference}"' in form
+    assert "What can be compared" in form
+
+
 def test_without_references_the_page_says_what_can_be_compared(
     web: Repository, viewer: Client
 ) -> None:

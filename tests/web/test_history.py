@@ -222,6 +222,16 @@ def test_below_a_path_that_is_a_repository_too_links_stay_below(
     assert "deep" in read(auditor, f"{PAGE}/as-of?below=1")
 
 
+@pytest.mark.parametrize("inner", ["as-of", "between"])
+def test_pages_beneath_a_history_lead_back_to_it_with_its_filter(
+    trail: Trail, viewer: Client, inner: str
+) -> None:
+    page = viewer.get(f"{PAGE}/{inner}?tag=stable").content.decode()
+    crumbs = page.partition('aria-label="Breadcrumb"')[2].partition("</nav>")[0]
+
+    assert f'href="{PAGE}?tag=stable"' in crumbs
+
+
 def test_bounds_on_two_days_name_both(trail: Trail, viewer: Client) -> None:
     trail.look(minute(24 * 60), {**trail.tags, "stable": "one"})
 

@@ -96,6 +96,7 @@ def as_of(request: HtmxRequest, place: HistoryPlace) -> HttpResponse:
         place.scope, moment, wanted=asked.wanted, after=request.GET.get("after_tag", "")
     )
     context = {**_frame(request, place, asked), "stood": stood, "moment": moment, "now": now}
+    context["crumbs"] = place.crumbs_to("As of a moment", asked.kept)
     return render(request, "history/as_of.html", context)
 
 
@@ -110,6 +111,7 @@ def between(request: HtmxRequest, place: HistoryPlace) -> HttpResponse:
     if start is not None and start > end:
         start, end = end, start
     context = {**_frame(request, place, asked), "start": start, "end": end, "now": now}
+    context["crumbs"] = place.crumbs_to("What changed", asked.kept)
     if start is not None:
         context["difference"] = changed_between(
             place.scope, start, end, wanted=asked.wanted, after=request.GET.get("after", "")

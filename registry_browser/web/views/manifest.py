@@ -103,9 +103,18 @@ def _show(
         "stamp": repository_stamp(request, repository),
         "pull": pull_rows(page.pull),
         "had": tags_of_digest(page.digest, repositories=[repository.pk], at_most=_TAGS_HAD),
+        "compared": _reference(repository, page, **context),
         "largest": max((layer.size for layer in page.layers), default=0),
     }
     return render(request, "browse/manifest.html", context)
+
+
+def _reference(
+    repository: Repository, page: ManifestPage, tag: str = "", platform: str = "", **_: Any
+) -> str:
+    """This page's image, as the page that compares two takes it."""
+    name = f"{repository.registry.name}/{repository.path}"
+    return f"{name}:{tag} {platform}".rstrip() if tag else f"{name}@{page.digest}"
 
 
 def _bytes(body: bytes, media_type: str = "") -> HttpResponse:
