@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry_browser", "0013_held_changes"),
+        ("registry_browser", "0014_events_by_kind"),
     ]
 
     operations = [
