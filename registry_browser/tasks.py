@@ -45,6 +45,7 @@ from registry_browser.sync.explain import settle_held
 from registry_browser.sync.listing import is_followed
 from registry_browser.sync.lock import is_crawled
 from registry_browser.sync.locked import apply_locks
+from registry_browser.sync.place_figures import forget_old_figures
 from registry_browser.sync.requests import request_sync
 from registry_browser.sync.run import SliceResult, work_on
 from registry_browser.sync.told import look_again
@@ -332,6 +333,7 @@ def tick() -> None:
     settle_held(now)
     deletion_requests.expire_old_plans(now)
     forget_old_runs(now)
+    forget_old_figures(now)
     forget_old_deliveries(now)
     if seals.is_due(now):
         seals.seal_all(now)

@@ -26,6 +26,7 @@ from registry_browser.models.deletion import (
     Protection,
     UndoState,
 )
+from registry_browser.models.figures import PlaceFigure
 from registry_browser.models.ledger import (
     AuditEvent,
     EventSource,
@@ -95,6 +96,7 @@ __all__ = [
     "NotificationEndpoint",
     "NotificationKind",
     "Outcome",
+    "PlaceFigure",
     "PlanPhase",
     "PlanState",
     "Presence",

@@ -1,4 +1,6 @@
-"""How many bytes registries stored, day by day, from the figures at the end of each run."""
+"""How many bytes registries and their parts stored, day by day, from the figures at the end of each
+run.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Max
 from django.db.models.functions import TruncDate
 
-from registry_browser.models import SyncRun
+from registry_browser.models import PlaceFigure, SyncRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,6 +60,20 @@ def stored_trends(registries: Iterable[int], now: datetime) -> dict[int, Trend]:
         if finished_at is not None and stored is not None:
             points[registry][finished_at.astimezone(UTC).date()] = stored
     return {registry: _filled(known, today) for registry, known in points.items()}
+
+
+def place_trend(registry: int, path: str, now: datetime) -> Trend | None:
+    """The trend of a repository or namespace, from the days on which its figures changed; two
+    statements. None where nothing is known of it yet.
+    """
+    today = now.astimezone(UTC).date()
+    since = today - timedelta(days=DAYS)
+    known = PlaceFigure.objects.filter(registry=registry, path=path, day__lte=today)
+    points = dict(known.filter(day__gte=since).values_list("day", "stored_bytes"))
+    before = known.filter(day__lt=since).order_by("-day").values_list("stored_bytes", flat=True)
+    if (at_first := before.first()) is not None:
+        points.setdefault(since, at_first)
+    return _filled(points, today) if points else None
 
 
 def sum_of(trends: Iterable[Trend], now: datetime) -> Trend:

@@ -38,6 +38,7 @@ from registry_browser.sync.decide import is_believable
 from registry_browser.sync.figures import refresh_registry
 from registry_browser.sync.listing import Listing, list_repositories
 from registry_browser.sync.lock import crawl_lock
+from registry_browser.sync.place_figures import remember_places
 from registry_browser.sync.progress import recount
 from registry_browser.sync.registries import AUTO
 from registry_browser.sync.store import store_absences
@@ -237,6 +238,8 @@ def _finish(run: SyncRun, state: RunState, now: datetime) -> None:
         changed = _changed_paths(run)
         # Figures follow each change; a full check counts them anew all the same.
         refresh_registry(registry, anew=run.full_check)
+        if changed or run.full_check:
+            remember_places(registry, now)
         if changed and run.whole:
             refresh_bases(registry, now)
         run.refresh_from_db()

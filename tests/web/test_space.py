@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from registry_browser.models import DeletionPlan, PlanState, SyncRun
+from registry_browser.models import DeletionItem, DeletionPlan, PlaceFigure, PlanState, SyncRun
 from tests.record import Record, digest_of
 from tests.reports.test_space_by_hand import company
 
@@ -161,6 +161,48 @@ def test_deletions_are_marked_in_the_trend(viewer: Client) -> None:
 
     assert "Stored bytes over time" in page
     assert f"<title>deletion {plan.pk}</title>" in page
+
+
+def test_namespaces_and_repositories_have_trends_with_the_deletions_in_them(
+    viewer: Client,
+) -> None:
+    from datetime import UTC, datetime
+
+    record, now = company(), datetime.now(UTC)
+    path = record.registry.repositories.filter(path__startswith="team/")[0].path
+    for place in ("team", path):
+        for days in (10, 5):
+            PlaceFigure.objects.create(
+                registry=record.registry,
+                path=place,
+                day=(now - timedelta(days=days)).date(),
+                stored_bytes=1000 * days,
+                reclaimable_bytes=0,
+            )
+    plan = DeletionPlan.objects.create(
+        registry=record.registry,
+        registry_name="prod",
+        grace=timedelta(hours=24),
+        creator="someone",
+        created_at=now,
+        as_of=now,
+        expires_at=now,
+        evidence="",
+        state=PlanState.DONE,
+        finished_at=now - timedelta(days=5),
+        freed_bytes=7,
+    )
+    DeletionItem.objects.create(
+        plan=plan, position=0, path=path, digest=digest_of("gone"), media_type="x", what="image",
+        bytes_alone=7, outcome="deleted",
+    )  # fmt: skip
+
+    for place in ("team", path):
+        page = text_of(viewer, f"/r/prod/{place}/-/space")
+        assert "Stored bytes over time" in page
+        assert f"<title>deletion {plan.pk}</title>" in page
+    other = record.registry.repositories.exclude(path__startswith="team/")[0].path
+    assert "Stored bytes over time" not in text_of(viewer, f"/r/prod/{other}/-/space")
 
 
 def test_several_registries_add_up_and_one_shows_its_own(viewer: Client) -> None:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from registry_browser.models import Registry
 from registry_browser.oci.reference import is_valid_path
 from registry_browser.queries import layers, tree
-from registry_browser.queries.trends import DAYS, stored_trends
+from registry_browser.queries.trends import DAYS, place_trend, stored_trends
 from registry_browser.reports.across import copies
 from registry_browser.reports.completeness import completeness
 from registry_browser.reports.deletion_marks import deletion_marks
@@ -198,22 +198,31 @@ def _map(place: Place, with_shared: bool) -> MapNode:
 
 
 def _around(place: Place) -> dict[str, Any]:
-    """What stands beside the map: the whole registry's layers and trend, and what would pay."""
+    """What stands beside the map: its trend, what would pay, and the layers of a registry."""
+    context = _trend(place, datetime.now(UTC))
     if place.namespace is None and place.path:
-        return {}
-    context: dict[str, Any] = {"payoff": payoff(place.registry, place.path)}
+        return context
+    context |= {"payoff": payoff(place.registry, place.path)}
     if place.path:
         return context
-    now = datetime.now(UTC)
-    trend = stored_trends([place.registry.pk], now).get(place.registry.pk)
-    marks = deletion_marks(place.registry, now - timedelta(days=DAYS))
-    return context | {
-        "layers": layers.layers(place.registry, size=MOST_SHARED).rows,
+    return context | {"layers": layers.layers(place.registry, size=MOST_SHARED).rows}
+
+
+def _trend(place: Place, now: datetime) -> dict[str, Any]:
+    """Stored bytes over time, with the deletions in it."""
+    if place.path:
+        trend = place_trend(place.registry.pk, place.path, now)
+    else:
+        trend = stored_trends([place.registry.pk], now).get(place.registry.pk)
+    if trend is None:
+        return {}
+    marks = deletion_marks(place.registry, now - timedelta(days=DAYS), place.path)
+    return {
         "trend": trend,
         "marks": [
             ((mark.finished_at.date() - trend.start).days, f"deletion {mark.plan}")
             for mark in marks
-            if trend is not None and mark.finished_at.date() >= trend.start
+            if mark.finished_at.date() >= trend.start
         ],
     }
 
