@@ -70,6 +70,11 @@ class Connection:
         """Requests, bytes and retries so far, those for tokens included."""
         return self._transport.stats
 
+    @property
+    def paused_for(self) -> float:
+        """Seconds until the registry may be asked again, because it said so."""
+        return self._transport.pace.paused_for
+
     async def call(
         self,
         method: str,

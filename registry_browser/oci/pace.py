@@ -38,6 +38,11 @@ class Pace:
         """Let nobody start for so many seconds; a shorter pause never shortens a longer one."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
+    @property
+    def paused_for(self) -> float:
+        """Seconds until anybody may start again; 0 where nobody asked for a pause."""
+        return max(0.0, self._paused_until - self._clock()) if self._paused_until else 0.0
+
     async def __aenter__(self) -> None:
         await self._slots.acquire()
         if not self._interval and not self._paused_until:

@@ -283,7 +283,9 @@ class Crawl:
         self._progress.requests += stats.requests - self._requests_counted
         self._progress.bytes_received += stats.bytes_received - self._bytes_counted
         self._requests_counted, self._bytes_counted = stats.requests, stats.bytes_received
-        self.result.cancelled |= await sync_to_async(self._progress.write)(self._clock())
+        self.result.cancelled |= await sync_to_async(self._progress.write)(
+            self._clock(), paused_for=self._client.paused_for
+        )
         await sync_to_async(self._on_progress)()
 
 

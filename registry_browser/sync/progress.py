@@ -1,6 +1,6 @@
 """What a run has done so far, gathered in memory and written at most twice a second."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.db.models import Count, F, Q, Sum
@@ -29,8 +29,9 @@ class Progress:
         """A repository that is being read has come so far."""
         self._reading[path] = (done, total)
 
-    def write(self, now: datetime) -> bool:
-        """Add the counters to the run's row. Returns whether the run should stop, because a person
+    def write(self, now: datetime, *, paused_for: float = 0.0) -> bool:
+        """Add the counters to the run's row, and until when the registry asked us to wait
+        (`paused_for` seconds from now). Returns whether the run should stop, because a person
         cancelled it.
         """
         names = (
@@ -39,7 +40,9 @@ class Progress:
         )  # fmt: skip
         amounts = {name: getattr(self, name) for name in names}
         SyncRun.objects.filter(pk=self._run_id).update(
-            heartbeat_at=now, **{name: F(name) + amount for name, amount in amounts.items()}
+            heartbeat_at=now,
+            rate_limited_until=now + timedelta(seconds=paused_for) if paused_for else None,
+            **{name: F(name) + amount for name, amount in amounts.items()},
         )
         for name in names:
             setattr(self, name, 0)

@@ -399,8 +399,10 @@ async def test_a_pause_holds_back_everyone_and_the_longest_counts() -> None:
     pace = Pace(8, clock=naps.clock, sleep=naps.sleep)
     pace.pause(30)
     pace.pause(5)
+    assert pace.paused_for == 30
     async with pace:
         assert naps.time == 30
+    assert pace.paused_for == 0
     async with pace:
         assert naps.time == 30
 

@@ -10,7 +10,9 @@ import pytest
 
 from registry_browser.models import ItemState, RegistryState, RunState
 from registry_browser.oci.transport import Retries, Timeouts
+from registry_browser.sync import crawl
 from registry_browser.sync.connect import connect
+from registry_browser.sync.run import work_on
 from tests.builders import make_image, make_index, push
 from tests.fake_registry import Auth, Catalog, FakeRegistry, Paging
 from tests.fake_registry.faults import (
@@ -36,6 +38,7 @@ from tests.sync.conftest import Sync, impatient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from registry_browser.models import Manifest, Registry
     from registry_browser.oci.client import RegistryClient
@@ -184,6 +187,26 @@ def test_a_moved_tag_whose_manifest_cannot_be_read_stays_as_it_was(
     assert fault.word in web.incomplete_reason
     assert is_a_sentence(web.incomplete_reason)
     heals(company, fake, sync)
+
+
+def test_a_run_says_while_it_waits_that_the_registry_asked_for_it(
+    company: Registry, fake: FakeRegistry, sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crawl, "WRITE_EVERY", 0.01)
+    fake.faults.on("GET", "/team/web/tags/list", too_many_requests(None), times=1)
+    patient = Retries(attempts=2, first_wait=0.5, longest_wait=0.5)
+    run = sync.request(company)
+    waited: list[datetime | None] = []
+
+    def look() -> None:
+        run.refresh_from_db()
+        waited.append(run.rate_limited_until)
+
+    work_on(run.pk, clock=sync.clock, on_progress=look, connect=partial(connect, retries=patient))
+
+    assert any(waited)
+    run.refresh_from_db()
+    assert (run.state, run.rate_limited_until) == (RunState.DONE, None)
 
 
 def test_a_registry_that_answers_401_to_everything_keeps_its_record(
