@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from registry_browser.models import Registry
-from registry_browser.queries.history_events import HistoryFilter, Scope, read_place
+from registry_browser.queries.history_events import read_place
 from registry_browser.queries.history_moments import as_span
-from registry_browser.queries.history_scope import EVENT_COLUMNS, conditions_of
+from registry_browser.queries.history_scope import (
+    EVENT_COLUMNS,
+    HistoryFilter,
+    Scope,
+    conditions_of,
+)
 from registry_browser.queries.history_standing import Certainty, Span, Standing, standing
 
 if TYPE_CHECKING:

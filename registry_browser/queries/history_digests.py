@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from registry_browser.models import Repository, TagSpan
-from registry_browser.queries.history_events import digests_meant
+from registry_browser.queries.history_scope import digests_meant
 from registry_browser.queries.history_standing import Span
 
 if TYPE_CHECKING:

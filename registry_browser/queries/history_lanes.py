@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from registry_browser.models import Registry, Tag
-from registry_browser.queries.history_events import HistoryFilter, Scope, like_pattern, matching
+from registry_browser.queries.history_events import matching
+from registry_browser.queries.history_scope import HistoryFilter, Scope, like_pattern
 from registry_browser.queries.history_standing import Span
 
 if TYPE_CHECKING:

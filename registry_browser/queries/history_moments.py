@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from registry_browser.models import Repository
-from registry_browser.queries.history_events import (
+from registry_browser.queries.history_events import first_seen, followed_since
+from registry_browser.queries.history_scope import (
+    STOOD_COLUMNS,
     HistoryFilter,
     Scope,
+    conditions_of,
     digests_meant,
-    first_seen,
-    followed_since,
 )
-from registry_browser.queries.history_scope import STOOD_COLUMNS, conditions_of
 from registry_browser.queries.history_standing import Span, Standing, standing
 
 if TYPE_CHECKING:

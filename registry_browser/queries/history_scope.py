@@ -1,14 +1,144 @@
-"""Scope and filter as SQL, for statements that the ORM cannot write."""
+"""Where to look in the ledger (a scope) and what for (a filter): for the ORM, and as SQL for
+statements that it cannot write.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from registry_browser.queries.history_events import is_glob, like_pattern
+from django.db.models import CharField, Lookup, Q
+
+from registry_browser.models import Manifest
 
 if TYPE_CHECKING:
-    from registry_browser.queries.history_events import HistoryFilter, Scope
+    from registry_browser.models import Repository
+
+    _Lookup = Lookup[Any]
+else:
+    _Lookup = Lookup
+
+MANIFESTS_MEANT = 50
+"""A short digest means at most this many manifests."""
+_SHORT_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
+
+
+@CharField.register_lookup
+class Like(_Lookup):
+    """SQL's LIKE with a pattern of the caller's; the database finds a literal start by index."""
+
+    lookup_name = "like"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        left, left_parameters = self.process_lhs(compiler, connection)
+        return f"{left} LIKE %s", (*left_parameters, self.rhs)
+
+
+def like_pattern(glob: str) -> str:
+    """`10.*` as LIKE has it: `*` any text, `?` any letter, everything else itself."""
+    escaped = re.sub(r"([\\%_])", r"\\\1", glob)
+    return escaped.replace("*", "%").replace("?", "_")
+
+
+def is_glob(text: str) -> bool:
+    return "*" in text or "?" in text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Where to look: everywhere, in some registries, below a path, or in one repository.
+
+    Registries and repositories are meant by their ids, also those that were removed since.
+    """
+
+    registries: tuple[int, ...] | None = None
+    path: str = ""
+    repository: int | None = None
+
+    def matching(self) -> Q:
+        """As a condition on ledger rows."""
+        if self.repository is not None:
+            return Q(repository_id=self.repository)
+        found = Q() if self.registries is None else Q(registry_id__in=self.registries)
+        return found & below(self.path)
+
+
+def below(path: str) -> Q:
+    """Rows of the repository at `path` and of those below; a glob is matched as it stands.
+
+    "0" follows "/", so all paths below `team` are between "team/" and "team0".
+    """
+    if not path:
+        return Q()
+    if is_glob(path):
+        return Q(path__like=like_pattern(path))
+    path = path.rstrip("/")
+    return Q(path=path) | Q(path__gte=f"{path}/", path__lt=f"{path}0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryFilter:
+    """What to look for. `tag` and `path` may be globs; `digest` is whole or six digits or more of
+    its start, and means what came and what went; both ends of the time are inclusive. `up_to` is
+    the newest ledger id that counts, so that a view can be had again as it was.
+    """
+
+    tag: str = ""
+    path: str = ""
+    digest: str = ""
+    actor: str = ""
+    source: str = ""
+    kind: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    up_to: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Those that are set, as text."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in values.items()
+            if value not in ("", None)
+        }
+
+    def matching(self) -> Q:
+        """As a condition on ledger rows."""
+        found = below(self.path)
+        if self.tag:
+            is_pattern = is_glob(self.tag)
+            found &= Q(tag__like=like_pattern(self.tag)) if is_pattern else Q(tag=self.tag)
+        for name in ("actor", "source", "kind"):
+            if getattr(self, name):
+                found &= Q(**{name: getattr(self, name)})
+        if self.digest:
+            digests = digests_meant(self.digest)
+            found &= Q(new_digest__in=digests) | Q(old_digest__in=digests)
+        if self.since is not None:
+            found &= Q(seen_at__gte=self.since)
+        if self.until is not None:
+            found &= Q(seen_at__lte=self.until)
+        if self.up_to is not None:
+            found &= Q(id__lte=self.up_to)
+        return found
+
+
+def digests_meant(text: str) -> list[str]:
+    """The whole digests that a digest, or the start of one, means; itself where none is known."""
+    short = _SHORT_DIGEST.fullmatch(text.strip())
+    if short is None or len(short[1]) == 64:
+        return [f"sha256:{short[1]}" if short else text]
+    start = f"sha256:{short[1]}"
+    # "g" follows "f", the last hex digit.
+    known = Manifest.objects.filter(digest__gte=start, digest__lt=f"{start}g")
+    return list(dict.fromkeys(known.values_list("digest", flat=True)[:MANIFESTS_MEANT])) or [text]
+
+
+def repository_scope(repository: Repository) -> Scope:
+    return Scope(registries=(repository.registry_id,), repository=repository.pk)
 
 
 @dataclass(frozen=True, slots=True)

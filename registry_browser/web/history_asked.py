@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from registry_browser.models import EventSource, TagEventKind
-from registry_browser.queries.history_events import HistoryFilter
+from registry_browser.queries.history_scope import HistoryFilter
 from registry_browser.queries.history_times import SPANS, read_moment
 from registry_browser.web.asked import asked_text
 

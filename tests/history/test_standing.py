@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from registry_browser.history.verify import verify
 from registry_browser.queries.history_difference import changed_between
-from registry_browser.queries.history_events import repository_scope
 from registry_browser.queries.history_moments import spans_of_tag, stood_at, tag_at
+from registry_browser.queries.history_scope import repository_scope
 from registry_browser.queries.history_standing import Certainty
 from tests.history.trail import Trail, minute
 from tests.record import Record, digest_of

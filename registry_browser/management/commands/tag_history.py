@@ -12,15 +12,13 @@ from registry_browser.history.exports import safe_cell
 from registry_browser.management.terminal import RecordCommand
 from registry_browser.models import Repository
 from registry_browser.queries.history_events import (
-    HistoryFilter,
-    Scope,
     event_rows,
     ledger_registries,
     matching,
     registry_ids,
-    repository_scope,
 )
 from registry_browser.queries.history_moments import StandingRow, stood_at
+from registry_browser.queries.history_scope import HistoryFilter, Scope, repository_scope
 from registry_browser.queries.history_times import read_moment
 
 if TYPE_CHECKING:
