@@ -9,12 +9,16 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from django.db import connection
+
 from registry_browser.models import ManifestBody
 from registry_browser.queries.rows import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
+
+    from registry_browser.models import Repository
 
 ATTESTATION = "attestation"
 _PREDICATE = "in-toto.io/predicate-type"
@@ -147,3 +151,31 @@ def _predicates(body: bytes) -> list[str]:
 def _named(predicate: object) -> str:
     text = predicate if isinstance(predicate, str) else ""
     return next((name for start, name in _PREDICATES if text.startswith(start)), ATTESTATION)
+
+
+_PLATFORMS = """
+WITH newest AS (
+    SELECT DISTINCT manifest_id
+      FROM (SELECT manifest_id FROM registry_browser_tag WHERE repository_id = %(repository)s
+             ORDER BY changed_at DESC LIMIT 200) recent
+)
+SELECT DISTINCT os, architecture, variant FROM (
+    SELECT child.os, child.architecture, child.variant
+      FROM newest JOIN registry_browser_manifestchild child USING (manifest_id)
+     WHERE child.attests = ''
+  UNION ALL
+    SELECT manifest.os, manifest.architecture, manifest.variant
+      FROM newest JOIN registry_browser_manifest manifest ON manifest.id = newest.manifest_id
+) seen
+ WHERE os NOT IN ('', 'unknown')
+ ORDER BY os, architecture, variant
+"""
+
+
+def platforms_in(repository: Repository) -> list[str]:
+    """The platforms that a filter can offer: those of the 200 tags that changed last, as
+    `linux/arm/v7`.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_PLATFORMS, {"repository": repository.pk})
+        return ["/".join(part for part in row if part) for row in cursor.fetchall()]

@@ -321,31 +321,3 @@ def _joined(rows: list[TagRow]) -> list[TagRow]:
         replace(row, joins_previous=before == row.digest, joins_next=after == row.digest)
         for row, before, after in zip(rows, digests, digests[2:], strict=False)
     ]
-
-
-_PLATFORMS = """
-WITH newest AS (
-    SELECT DISTINCT manifest_id
-      FROM (SELECT manifest_id FROM registry_browser_tag WHERE repository_id = %(repository)s
-             ORDER BY changed_at DESC LIMIT 200) recent
-)
-SELECT DISTINCT os, architecture, variant FROM (
-    SELECT child.os, child.architecture, child.variant
-      FROM newest JOIN registry_browser_manifestchild child USING (manifest_id)
-     WHERE child.attests = ''
-  UNION ALL
-    SELECT manifest.os, manifest.architecture, manifest.variant
-      FROM newest JOIN registry_browser_manifest manifest ON manifest.id = newest.manifest_id
-) seen
- WHERE os NOT IN ('', 'unknown')
- ORDER BY os, architecture, variant
-"""
-
-
-def platforms_in(repository: Repository) -> list[str]:
-    """The platforms that a filter can offer: those of the 200 tags that changed last, as
-    `linux/arm/v7`.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(_PLATFORMS, {"repository": repository.pk})
-        return ["/".join(part for part in row if part) for row in cursor.fetchall()]

@@ -31,6 +31,7 @@ from registry_browser.models import (
 from registry_browser.oci.client import RegistryClient
 from registry_browser.oci.errors import InvalidEndpoint
 from registry_browser.oci.probe import probe
+from registry_browser.sync.absences import store_absences
 from registry_browser.sync.bases import refresh_bases
 from registry_browser.sync.connect import connect
 from registry_browser.sync.crawl import Crawl, CrawlResult
@@ -41,7 +42,6 @@ from registry_browser.sync.lock import crawl_lock
 from registry_browser.sync.place_figures import remember_places
 from registry_browser.sync.progress import recount
 from registry_browser.sync.registries import AUTO
-from registry_browser.sync.store import store_absences
 
 log = structlog.get_logger(__name__)
 

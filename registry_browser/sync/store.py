@@ -14,23 +14,19 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from registry_browser.history.causes import deleted_by_us
 from registry_browser.history.ledger import record_tag_events, tags_seen_before
 from registry_browser.history.told import later
 from registry_browser.models import (
     EventSource,
     KnownBy,
     Manifest,
-    Presence,
     Registry,
-    Repository,
-    Tag,
     TagEvent,
     TagEventKind,
 )
 from registry_browser.models.tagsort import sort_key
 from registry_browser.sync import liveness
-from registry_browser.sync.explain import explain, explain_absences
+from registry_browser.sync.explain import explain
 from registry_browser.sync.figures import refresh_repositories
 from registry_browser.sync.observed import RepositoryChanges, TagChange
 
@@ -189,7 +185,7 @@ def _store_tags(
     seen_last = _write_tags(_MOVE_TAGS, ids, moved, manifests)
     kinds |= dict.fromkeys(seen_last, TagEventKind.MOVED)
     return kinds, [
-        _event(
+        tag_event(
             registry,
             ids[changes.path],
             changes.path,
@@ -253,7 +249,7 @@ def _write_tags(
         return {(repository, name): before for repository, name, before in cursor.fetchall()}
 
 
-def _event(
+def tag_event(
     registry: Registry,
     repository_id: int,
     path: str,
@@ -263,6 +259,7 @@ def _event(
     source: EventSource = EventSource.SYNC,
     actor: str = "",
 ) -> TagEvent:
+    """The change of one tag as the ledger has it; not stored yet."""
     return TagEvent(
         registry_id=registry.pk,
         repository_id=repository_id,
@@ -290,64 +287,3 @@ def _result(
         mine[TagEventKind.MOVED],
         mine[TagEventKind.RESTORED],
     )
-
-
-def store_absences(
-    registry: Registry,
-    repository: Repository,
-    names: Sequence[str],
-    *,
-    seen_at: datetime,
-    whole: bool,
-    settled: bool,
-) -> int:
-    """Believe that tags are gone: they leave the record, the ledger keeps them. `whole`: the
-    repository itself is gone. `settled`: nothing else keeps the repository from being complete.
-
-    Returns how many tags were removed. What they pointed to stays present, untagged since
-    `seen_at`.
-    """
-    with transaction.atomic():
-        rows = list(
-            Tag.objects.select_for_update(of=("self",))
-            .filter(repository=repository, name__in=list(names))
-            .values_list("pk", "name", "manifest__digest", "changed_at")
-        )
-        since = repository.tags_complete_at
-        digests = {digest for _, _, digest, _ in rows}
-        ours = deleted_by_us(registry.pk, repository.path, digests, since=since)
-        events = [
-            _event(
-                registry,
-                repository.pk,
-                repository.path,
-                TagChange(name, digest, "", later(since, changed_at)),
-                TagEventKind.DELETED,
-                seen_at,
-                EventSource.DELETION if digest in ours else EventSource.SYNC,
-                ours.get(digest, ""),
-            )
-            for _, name, digest, changed_at in rows
-        ]
-        record_tag_events(
-            explain_absences(
-                registry, repository.pk, repository.path, events, began_at=repository.synced_at
-            )
-        )
-        Tag.objects.filter(pk__in=[pk for pk, *_ in rows]).delete()
-        if whole:
-            Presence.objects.filter(repository=repository, gone_at=None).update(gone_at=seen_at)
-            repository.gone_at = seen_at
-        if settled:
-            repository.complete, repository.incomplete_reason = True, ""
-            # The listing that named them no more began then.
-            repository.tags_complete_at = repository.synced_at
-        repository.changed_at = seen_at if rows else repository.changed_at
-        repository.save(
-            update_fields=[
-                "gone_at", "complete", "incomplete_reason", "tags_complete_at", "changed_at",
-            ]
-        )  # fmt: skip
-        liveness.refresh_states(registry.pk, {repository.pk: seen_at})
-        refresh_repositories([repository.pk])
-    return len(rows)

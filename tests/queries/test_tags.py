@@ -6,7 +6,8 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from registry_browser.models import EventSource, Repository
-from registry_browser.queries.tags import every_tag, platforms_in, tags
+from registry_browser.queries.platforms import platforms_in
+from registry_browser.queries.tags import every_tag, tags
 from tests.record import NOW, Record, digest_of
 
 pytestmark = pytest.mark.django_db

@@ -11,6 +11,7 @@ from registry_browser.models import Tag
 from registry_browser.queries import manifests
 from registry_browser.queries import tags as tag_queries
 from registry_browser.queries.likely_base import base_of_repository
+from registry_browser.queries.platforms import platforms_in
 from registry_browser.queries.pull import pull_commands
 from registry_browser.queries.tree import has_repositories_below
 from registry_browser.web.asked import asked_order, asked_page, asked_since, asked_text
@@ -167,7 +168,7 @@ def _tag_choices(request: HtmxRequest, repository: Repository) -> dict[str, Any]
     """What the filter bar offers; it stands outside of the region."""
     if asks_for_region(request):
         return {}
-    platforms = [(each, each) for each in tag_queries.platforms_in(repository)]
+    platforms = [(each, each) for each in platforms_in(repository)]
     return {"platform_options": [("", "any"), *platforms], "span_options": SPAN_WORDS}
 
 
