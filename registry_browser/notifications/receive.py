@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q
 
 from registry_browser.models import Delivery, DeliveryState, NotificationEndpoint, ToldEvent
@@ -38,19 +38,22 @@ class Receipt:
 def receive(
     endpoint: NotificationEndpoint, body: bytes, headers: Headers, *, now: datetime
 ) -> Receipt:
-    """Take in what a sender that was let in has sent. Names of `headers` are in lower case."""
+    """Take in what a sender that was let in has sent, in the caller's transaction. Names of
+    `headers` are in lower case.
+    """
     try:
         notice = formats.read(body, headers)
     except formats.Unreadable as error:
-        _store(endpoint, body, headers, Notice(kind=Kind.UNKNOWN, remark=str(error)), now, bad=True)
+        notice = Notice(kind=Kind.UNKNOWN, remark=str(error))
+        _store(endpoint, body, headers, notice, now, bad=True)
+        _heard(endpoint, notice, now)
         return Receipt(400)
     mine, others = _for_this_registry(endpoint, notice)
     if notice.ignored and not (mine or others or notice.unusable):
         _heard(endpoint, notice, now)
         return Receipt(202)
-    with transaction.atomic():
-        _store(endpoint, body, headers, notice, now, told=mine, others=others)
-        is_first = bool(mine) and _wait(endpoint, now)
+    _store(endpoint, body, headers, notice, now, told=mine, others=others)
+    is_first = _heard(endpoint, notice, now, waits=bool(mine))
     if notice.answer is not None:
         return Receipt(200, notice.answer)
     return Receipt(202, is_first_waiting=is_first)
@@ -106,7 +109,6 @@ def _store(
         again.update(repeats=F("repeats") + 1)
     else:
         _store_told(delivery, told or [], now)
-    _heard(endpoint, notice, now)
 
 
 def _store_told(delivery: Delivery, told: list[Told], now: datetime) -> None:
@@ -131,17 +133,40 @@ def _store_told(delivery: Delivery, told: list[Told], now: datetime) -> None:
     )
 
 
-def _wait(endpoint: NotificationEndpoint, now: datetime) -> bool:
-    """Note that deliveries wait. False where they did already: one message serves them all."""
-    quiet = NotificationEndpoint.objects.filter(pk=endpoint.pk, due_at=None)
-    return bool(quiet.update(due_at=now))
+_HEARD = """
+UPDATE registry_browser_notificationendpoint endpoint
+   SET received_at = %(now)s, ignored_count = endpoint.ignored_count + %(ignored)s,
+       kind = coalesce(%(kind)s, endpoint.kind),
+       due_at = CASE WHEN %(waits)s THEN coalesce(endpoint.due_at, %(now)s) ELSE endpoint.due_at END
+  FROM (SELECT id, due_at FROM registry_browser_notificationendpoint
+         WHERE id = %(endpoint)s FOR NO KEY UPDATE) before
+ WHERE endpoint.id = before.id
+RETURNING %(waits)s AND before.due_at IS NULL
+"""
 
 
-def _heard(endpoint: NotificationEndpoint, notice: Notice, now: datetime) -> None:
-    known = {} if notice.kind is Kind.UNKNOWN else {"kind": notice.kind}
-    NotificationEndpoint.objects.filter(pk=endpoint.pk).update(
-        received_at=now, ignored_count=F("ignored_count") + notice.ignored, **known
-    )
+def _heard(
+    endpoint: NotificationEndpoint, notice: Notice, now: datetime, *, waits: bool = False
+) -> bool:
+    """Note on the endpoint's row that somebody spoke and, where it `waits`, that it does. True
+    where nothing waited before: one message to a worker serves them all.
+
+    It is the one row that all deliveries share: written once, and last.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _HEARD,
+            {
+                "endpoint": endpoint.pk,
+                "now": now,
+                "ignored": notice.ignored,
+                "kind": None if notice.kind is Kind.UNKNOWN else notice.kind.value,
+                "waits": waits,
+            },
+        )
+        row = cursor.fetchone()
+    # Closed in the meantime, it has no row.
+    return bool(row and row[0])
 
 
 def _key(body: bytes, headers: Headers, notice: Notice) -> str:

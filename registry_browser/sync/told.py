@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from operator import attrgetter
 
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 
 from registry_browser.history.told import PATIENCE, Told
 from registry_browser.models import (
@@ -51,10 +51,9 @@ def look_again(registry_id: int, now: datetime) -> dict[str, datetime]:
         outcome=ToldOutcome.WAITING,
         unseen_at__gt=now - 2 * PATIENCE,
     )
-    unseen: dict[str, datetime] = {}
-    for path, unseen_at in rows.order_by("-unseen_at").values_list("path", "unseen_at"):
-        if unseen_at is not None:
-            unseen[path] = unseen_at
+    unseen: dict[str, datetime] = dict(
+        rows.values("path").annotate(since=Min("unseen_at")).values_list("path", "since")
+    )
     looked = Repository.objects.filter(
         registry=registry_id, path__in=unseen, synced_at__isnull=False
     ).values_list("path", "synced_at")
@@ -81,21 +80,18 @@ class Waiting:
         self._unseen: dict[datetime, list[int]] = defaultdict(list)
         self._by_tag: dict[tuple[str, str], list[Told]] = defaultdict(list)
         self._tags: dict[str, set[str]] = defaultdict(set)
-        for row in _waiting(registry_id, paths).select_related("delivery").defer("delivery__body"):
-            self._by_tag[row.path, row.tag].append(
-                Told(
-                    row.pk,
-                    row.tag,
-                    row.digest,
-                    row.deletes,
-                    row.at,
-                    row.received_at,
-                    row.actor,
-                    in_order=row.delivery.kind in _IN_ORDER,
-                )
+        # Thousands may wait: plain rows.
+        for path, pk, tag, digest, deletes, at, received_at, actor, unseen_at, kind in _waiting(
+            registry_id, paths
+        ).values_list(
+            "path", "pk", "tag", "digest", "deletes", "at", "received_at", "actor", "unseen_at",
+            "delivery__kind",
+        ):  # fmt: skip
+            self._by_tag[path, tag].append(
+                Told(pk, tag, digest, deletes, at, received_at, actor, in_order=kind in _IN_ORDER)
             )
-            self._tags[row.path].add(row.tag)
-            self._unseen_at[row.pk] = row.unseen_at
+            self._tags[path].add(tag)
+            self._unseen_at[pk] = unseen_at
 
     def __bool__(self) -> bool:
         return bool(self._by_tag)
