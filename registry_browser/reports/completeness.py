@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from registry_browser.reports.rows import IN_SCOPE, below, fetch
@@ -33,6 +34,12 @@ class Completeness:
     @property
     def is_complete(self) -> bool:
         return self.complete == self.repositories and self.repositories > 0
+
+    @property
+    def is_of_one_moment(self) -> bool:
+        """Whether all that is complete was listed within a minute."""
+        first, last = self.first_listed_at, self.last_listed_at
+        return first is not None and last is not None and last - first < timedelta(minutes=1)
 
     @property
     def lists_untagged(self) -> bool:

@@ -126,7 +126,9 @@ root (repository_id, manifest_id, state) AS (
 reached (repository_id, manifest_id, state) AS (
     SELECT repository_id, manifest_id, state FROM root
   UNION
-    SELECT reached.repository_id, edge.target, edge.state
+    -- What hangs on something kept is kept itself: no tag reaches it.
+    SELECT reached.repository_id, edge.target,
+           CASE WHEN reached.state IN (%(kept)s, %(dangling)s) THEN %(kept)s ELSE edge.state END
       FROM reached
       JOIN edge
         ON edge.source = reached.manifest_id AND edge.repository_id = reached.repository_id

@@ -197,6 +197,24 @@ def test_a_tag_that_is_attached_keeps_what_it_names_from_being_offered() -> None
     assert record.registry.reclaimable_bytes == 0
 
 
+def test_children_of_what_is_kept_are_kept_and_not_called_reached() -> None:
+    record = Record()
+    web = record.repository("web")
+    child = record.image("child", [record.layer("child", 10)])
+    index = record.index("index", {"linux/amd64": child})
+    record.present(web, index)
+    tag = f"{index.digest.replace(':', '-')}.sig"
+    record.tag(web, tag, record.artifact("cosign", 3, "x/sig"))
+    record.refresh()
+
+    counts = state_counts(record.registry)
+    rows = {row.digest: row for row in untagged(record.registry, counts=counts).rows}
+
+    assert (counts.reached, counts.kept) == (0, 2)
+    assert rows[child.digest].state == "kept"
+    assert (rows[child.digest].parent, rows[child.digest].parent_live) == (index.digest, True)
+
+
 def test_what_is_kept_says_by_what() -> None:
     record = Record()
     web = record.repository("team/web")

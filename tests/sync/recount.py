@@ -52,7 +52,8 @@ class Expected:
         while changed:
             changed = False
             for digest in present:
-                for target, state in self._edges(digest, present):
+                for target, edge in self._edges(digest, present):
+                    state = KEPT if states[digest] == KEPT else edge
                     if states[digest] != DANGLING and _RANK[states[target]] > _RANK[state]:
                         states[target] = state
                         changed = True
