@@ -144,8 +144,13 @@ class Store:
                         here = Presence.objects.filter(repository=repository, manifest=signature)
                         here.update(gone_at=None)
         assert repository is not None
-        liveness.refresh_states(registry.pk, {repository.pk: NOW})
-        figures.refresh_repositories([repository.pk])
+        touched = [repository.pk]
+        if what == "lock":  # It covers what is below, too.
+            touched = list(
+                Repository.objects.filter(registry=registry).values_list("pk", flat=True)
+            )
+        liveness.refresh_states(registry.pk, dict.fromkeys(touched, NOW))
+        figures.refresh_repositories(touched)
 
 
 def _in_a_store(check: Callable[[Store], None], contents: Any, events: Any) -> None:
