@@ -67,7 +67,11 @@ PAGES = {
     "as of a moment": ("auditor", f"{GATEWAY}-/history/as-of"),
     "between two moments": ("auditor", f"{GATEWAY}-/history/between"),
     "history below a namespace": ("auditor", "/r/acme/marketing/-/history"),
-    "lanes of a past window": ("auditor", "/history/?since=2026-01-01&until=2026-03-01"),
+    "lanes of a past window, as of a moment": (
+        "auditor",
+        "/r/prod/api/-/history?since=2026-03-01&until=2026-03-31&at=2026-03-19+20:00",
+    ),
+    "lanes of years": ("auditor", "/history/?since=2020-01-01"),
     "as of a moment, everywhere": ("auditor", "/history/as-of"),
     "what changed in a registry": ("auditor", "/r/acme/-/history/between?from=2026-01-01"),
     "audit trail": ("auditor", "/history/audit"),
