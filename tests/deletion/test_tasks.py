@@ -35,7 +35,7 @@ class Broker:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sent: list[tuple[str, int]] = []
-        for name in ("crawl", "delete"):
+        for name in ("crawl", "delete", "follow_locks"):
             monkeypatch.setattr(getattr(tasks, name), "delay", self._sender(name))
 
     def _sender(self, name: str) -> Callable[[int], None]:
@@ -144,6 +144,28 @@ def test_the_clock_expires_what_nobody_ran(broker: Broker, stage: Stage) -> None
     tasks.tick()
     plan.refresh_from_db()
     assert plan.state == PlanState.EXPIRED
+
+
+def test_figures_follow_a_lock_though_its_message_is_lost(
+    broker: Broker,
+    stage: Stage,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    registry = stage.registry
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks.set_lock(
+            registry, path=PATH, digest="", reason="audit", actor="admin", now=stage.clock()
+        )
+    assert ("follow_locks", registry.pk) in broker.sent
+    broker.sent.clear()
+    tasks.tick()
+    assert ("follow_locks", registry.pk) in broker.sent
+    tasks.follow_locks(registry.pk)
+    registry.refresh_from_db()
+    assert (registry.locks_changed_at, registry.dangling_count) == (None, 0)
+    broker.sent.clear()
+    tasks.tick()
+    assert ("follow_locks", registry.pk) not in broker.sent
 
 
 def test_the_lock_of_one_registry_is_seen_by_others_and_ends(db: None) -> None:
