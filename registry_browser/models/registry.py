@@ -36,6 +36,13 @@ class RegistryQuerySet(models.QuerySet["Registry"]):
         """What `user` may see: every registry for a person who is signed in, none otherwise."""
         return self if user.is_authenticated and user.is_active else self.none()
 
+    def hold(self, pk: int) -> Registry:
+        """The registry's row, held until the transaction ends. Whoever stores what was seen, or
+        asks for, ends or removes something takes it first: nobody waits in a circle then, and
+        nothing is stored for a registry that is being removed. Raises Registry.DoesNotExist.
+        """
+        return self.select_for_update(no_key=True).get(pk=pk)
+
 
 class Registry(models.Model):
     """One host that speaks the OCI Distribution API; figures are those of its last run.

@@ -32,6 +32,7 @@ def store_absences(
     `seen_at`.
     """
     with transaction.atomic():
+        Registry.objects.hold(registry.pk)
         rows = list(
             Tag.objects.select_for_update(of=("self",))
             .filter(repository=repository, name__in=list(names))

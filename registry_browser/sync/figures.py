@@ -187,8 +187,8 @@ def refresh_repositories(repositories: Sequence[int]) -> None:
     """Bring counts and bytes of `repositories` up to date, the bytes of those that share blobs with
     them, and the bytes of every namespace and registry that this concerns.
 
-    What it costs follows from how many manifests came, went or changed their state, not from how
-    many there are.
+    What the bytes cost follows from how many manifests came, went or changed their state, not from
+    how many there are.
     """
     wanted = list(repositories)
     parameters: dict[str, Any] = {
@@ -234,5 +234,7 @@ def refresh_registry(registry: Registry, *, anew: bool = False) -> None:
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_REGISTRY, {"registry": registry.pk})
-        refresh_places(cursor, registry.pk, anew=anew)
+        if refresh_places(cursor, registry.pk, anew=anew):
+            everywhere = list(registry.repositories.values_list("pk", flat=True))
+            cursor.execute(_REPOSITORY_BYTES, {"repositories": everywhere})
     registry.refresh_from_db()

@@ -17,7 +17,8 @@ from registry_browser.models import KnownBy, ManifestKind, PresenceState
 # An index that was seen in a repository brings its children: registries accept an index only with
 # what it names (distribution 2.8.2 answers MANIFEST_BLOB_UNKNOWN otherwise). What proves to be
 # missing is marked gone by a full check, and stays so until it is seen itself, or its index is
-# tagged anew: an old index that is still there says nothing about its children.
+# tagged anew: an old index that is still there says nothing about its children. What comes back
+# begins a life of its own: it is as young as what was never seen before.
 _ADD_PRESENCES = """
 WITH RECURSIVE seen (repository_id, manifest_id, known_by, seen_at, revives, spreads) AS (
     SELECT root.repository_id, manifest.id, root.known_by, root.seen_at, true,
@@ -44,8 +45,8 @@ SELECT DISTINCT ON (repository_id, manifest_id) repository_id, manifest_id,
                                WHERE was.repository_id = seen.repository_id
                                  AND was.manifest_id = seen.manifest_id)
  ORDER BY repository_id, manifest_id, known_by = 'child'
-ON CONFLICT (repository_id, manifest_id) DO UPDATE SET last_seen_at = excluded.last_seen_at,
-  gone_at = NULL
+ON CONFLICT (repository_id, manifest_id) DO UPDATE SET first_seen_at = excluded.first_seen_at,
+  last_seen_at = excluded.last_seen_at, untagged_since = NULL, gone_at = NULL
       WHERE registry_browser_presence.gone_at IS NOT NULL
 """
 

@@ -33,6 +33,7 @@ def apply_locks(registry_id: int, *, now: datetime) -> bool:
         for start in range(0, len(unreached), BATCH):
             batch = unreached[start : start + BATCH]
             with transaction.atomic():
+                Registry.objects.hold(registry_id)
                 refresh_states(registry_id, dict.fromkeys(batch, now))
                 refresh_repositories(batch)
         refresh_registry(registry)

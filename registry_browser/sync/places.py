@@ -217,9 +217,9 @@ def _shift(cursor: Any, sign: int) -> None:
         cursor.execute(statement, {"sign": sign})
 
 
-def refresh_places(cursor: Any, registry: int, *, anew: bool) -> None:
+def refresh_places(cursor: Any, registry: int, *, anew: bool) -> bool:
     """Bring counts of all namespaces up to date, and the bytes of those that are new; of all, and
-    of the registry, where they are due or `anew` is asked for.
+    of the registry, where they are due or `anew` is asked for. Returns whether it was so.
     """
     parameters: dict[str, Any] = {"registry": registry}
     cursor.execute(
@@ -234,6 +234,7 @@ def refresh_places(cursor: Any, registry: int, *, anew: bool) -> None:
         cursor.execute(_NAMESPACE_BYTES, {**parameters, "all": due or anew, "paths": new})
     if due or anew:
         cursor.execute(_REGISTRY_BYTES, parameters)
+    return bool(due or anew)
 
 
 def _is_worth_following(cursor: Any, registry: int) -> bool:

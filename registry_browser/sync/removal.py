@@ -25,8 +25,7 @@ def remove_registry(registry: Registry, *, actor: str, now: datetime) -> None:
     itself. A sync that is under way ends with it.
     """
     with transaction.atomic():
-        # Whoever stores something holds this row: they end before, or find nothing after.
-        Registry.objects.select_for_update().get(pk=registry.pk)
+        Registry.objects.hold(registry.pk)
         audit.record(
             "registry:removed",
             actor=actor,

@@ -40,7 +40,7 @@ def request_sync(
     two requests at the same moment end in one run.
     """
     with transaction.atomic():
-        Registry.objects.select_for_update(no_key=True).get(pk=registry.pk)
+        Registry.objects.hold(registry.pk)
         # Not its key: whoever is at work on the run adds items that refer to it, and would wait for
         # us while we wait for their items.
         active = SyncRun.objects.filter(registry=registry, state__in=ACTIVE)

@@ -207,7 +207,7 @@ def _settle_absences(run: SyncRun) -> None:
 def _finish_unless_asked_for_more(run: SyncRun, now: datetime) -> SliceResult:
     """Finish, unless somebody joined this run and named more while it was ending."""
     with transaction.atomic():
-        Registry.objects.select_for_update(no_key=True).get(pk=run.registry_id)
+        Registry.objects.hold(run.registry_id)
         run.refresh_from_db()
         more = SyncItem.objects.filter(run=run, state=ItemState.QUEUED).exists()
         if more or run.phase == SyncPhase.LISTING:
@@ -224,6 +224,7 @@ def _finish_unless_asked_for_more(run: SyncRun, now: datetime) -> SliceResult:
 def _fail(run: SyncRun, reason: str, now: datetime) -> None:
     """The registry cannot be reached: what was not asked stays as it was, and says so."""
     with transaction.atomic():
+        Registry.objects.hold(run.registry_id)
         SyncItem.objects.filter(run=run, state__in=(ItemState.QUEUED, ItemState.READING)).update(
             state=ItemState.INCOMPLETE, detail="Not asked: the registry could not be reached."
         )
@@ -236,7 +237,7 @@ def _finish(run: SyncRun, state: RunState, now: datetime) -> None:
     with transaction.atomic():
         registry = run.registry
         changed = _changed_paths(run)
-        # Figures follow each change; a full check counts them anew all the same.
+        # Bytes follow each change; a full check counts them anew all the same.
         refresh_registry(registry, anew=run.full_check)
         if changed or run.full_check:
             remember_places(registry, now)

@@ -52,6 +52,7 @@ def store_changes(registry: Registry, batch: Sequence[RepositoryChanges]) -> lis
     if not batch:
         return []
     with transaction.atomic():
+        Registry.objects.hold(registry.pk)
         ids = _store_repositories(registry, batch)
         kinds, events = _store_tags(registry, ids, batch)
         record_tag_events(explain(registry, ids, batch, events))

@@ -52,7 +52,9 @@ UPDATE registry_browser_manifest manifest SET pull_bytes = chosen.pull_bytes
           FROM registry_browser_manifestchild child
           JOIN registry_browser_manifest target
             ON target.registry_id = %(registry)s AND target.digest = child.digest
-         WHERE child.manifest_id IN (SELECT named.manifest_id
+         WHERE child.manifest_id IN (SELECT unnest(%(indexes)s::bigint[])
+                                      UNION
+                                     SELECT named.manifest_id
                                        FROM registry_browser_manifestchild named
                                       WHERE named.digest = ANY(%(digests)s))
            AND child.attests = ''
@@ -85,10 +87,10 @@ def store_content(registry_id: int, contents: Sequence[ObservedContent], *, now:
     if not contents:
         return 0
     with transaction.atomic(), connection.cursor() as cursor:
-        # Whoever holds this row is the only one who numbers content of the registry, and nobody
-        # removes it meanwhile. So the tables of content have no foreign keys, which would look
-        # twenty times a manifest at what was written a moment ago.
-        Registry.objects.select_for_update(no_key=True).only("pk").get(pk=registry_id)
+        # We are the only one who numbers content of the registry, and nobody removes it meanwhile.
+        # So the tables of content have no foreign keys, which would look twenty times a manifest at
+        # what was written a moment ago.
+        Registry.objects.hold(registry_id)
         return _Batch(cursor, registry_id, contents).store(now)
 
 
@@ -113,7 +115,7 @@ class _Batch:
         self._copy_links(numbered, blobs)
         self._copy_configs(blobs)
         self._complete([content for content in self._contents if content.digest in known])
-        self._bring_up_pull_bytes([content.digest for content in new])
+        self._bring_up_pull_bytes(numbered)
         return len(new)
 
     def _copy_manifests(
@@ -152,6 +154,8 @@ class _Batch:
         for digest, (number, stored_bytes) in known.items():
             if named[digest][2] and not stored_bytes:
                 self._cursor.execute(_FOREIGN_IS_STORED, [*named[digest][1:3], number])
+                # Figures follow who holds a blob, not how large it is.
+                Registry.objects.filter(pk=self._registry_id).update(bytes_due=True)
         new = [row for digest, row in named.items() if digest not in known]
         numbered = list(zip(self._ids("blob", len(new)), new, strict=True))
         self._copy(
@@ -196,14 +200,16 @@ class _Batch:
             if any(platform):
                 self._cursor.execute(_COMPLETE, [*platform, self._registry_id, content.digest])
 
-    def _bring_up_pull_bytes(self, digests: Sequence[str]) -> None:
-        """Tell indexes how large their children are, and indexes of those indexes. An index may
-        have been stored long before a child of it.
+    def _bring_up_pull_bytes(self, new: Sequence[tuple[int, ObservedContent]]) -> None:
+        """Tell indexes how large their children are, and indexes of those indexes. An index may be
+        stored long after a child of it, or long before.
         """
-        while digests:
-            parameters = {"registry": self._registry_id, "digests": list(digests)}
+        indexes = [number for number, content in new if content.manifest.children]
+        digests = [content.digest for _, content in new]
+        while indexes or digests:
+            parameters = {"registry": self._registry_id, "indexes": indexes, "digests": digests}
             self._cursor.execute(_PULL_BYTES, parameters)
-            digests = [digest for (digest,) in self._cursor.fetchall()]
+            indexes, digests = [], [digest for (digest,) in self._cursor.fetchall()]
 
     def _ids(self, table: str, count: int) -> list[int]:
         self._cursor.execute(_IDS, [f"registry_browser_{table}", count])

@@ -184,3 +184,15 @@ def test_what_the_registry_would_convert_is_known_by_its_true_digest(
     stage.run(plan)
     assert outcomes(plan) == {old.digest: Outcome.DELETED, other.digest: Outcome.SKIPPED}
     assert written(fake) == [("DELETE", old.digest)]
+
+
+def test_what_was_gone_and_is_pushed_back_is_as_young_as_what_is_new(
+    fake: FakeRegistry, stage: Stage
+) -> None:
+    (old,) = dangling(fake, stage, "old")
+    plan = stage.run(stage.approved())
+    assert outcomes(plan) == {old.digest: Outcome.DELETED}
+    stage.undo(plan)
+    again = stage.plan()
+    assert goes(again) == []
+    assert stays(again) == {old.digest: KeptBecause.YOUNG}

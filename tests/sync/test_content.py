@@ -241,6 +241,36 @@ def test_an_index_with_attestations(fake: FakeRegistry, registry: Registry, sync
     assert stored(registry, index.digest).pull_bytes == pulled
 
 
+def test_an_index_of_images_that_are_known_is_as_large_as_they_are(
+    fake: FakeRegistry, registry: Registry, sync: Sync
+) -> None:
+    images = [make_image((each,), platform=each) for each in ("linux/amd64", "linux/arm64/v8")]
+    for tag, image in zip(("amd64", "arm64"), images, strict=True):
+        push(fake, f"app:{tag}", image)
+    sync(registry)
+    index = push(fake, "app:1.0", make_index(images))
+    sync(registry)
+    assert (
+        stored(registry, index.digest).pull_bytes == stored(registry, images[0].digest).pull_bytes
+    )
+    assert stored(registry, index.digest).pull_bytes > 0
+
+
+def test_an_index_is_as_large_as_a_child_that_comes_later(
+    fake: FakeRegistry, registry: Registry, sync: Sync
+) -> None:
+    image = make_image(("late",))
+    inner = make_index([image])
+    outer = push(fake, "app:1.0", make_index([inner]))
+    fake.faults.on("GET", f"/app/manifests/{image.digest}", answer(404), times=1)
+    sync(registry)
+    assert stored(registry, outer.digest).pull_bytes == 0
+    sync(registry, full_check=True)
+    assert (
+        stored(registry, outer.digest).pull_bytes == stored(registry, image.digest).pull_bytes > 0
+    )
+
+
 def test_nested_indexes(fake: FakeRegistry, registry: Registry, sync: Sync) -> None:
     built = make_index([make_image((each,), platform=each) for each in ("linux/amd64",)])
     for depth in range(4):
@@ -291,12 +321,13 @@ def test_a_layer_that_is_foreign_in_one_image_and_stored_in_another_is_stored(
     same = type(foreign)(
         phantom.digest, 5000, foreign.media_type, None, urls=foreign.urls, stored=False
     )
-    push(fake, "app:foreign", make_image((same, "a")))
+    push(fake, "team/one:foreign", make_image((same, "a")))
     sync(registry)
-    push(fake, "app:stored", make_image((phantom, "b")))
+    push(fake, "team/two:stored", make_image((phantom, "b")))
     sync(registry)
     blob = Blob.objects.get(digest=phantom.digest)
     assert (blob.size, blob.stored_bytes) == (5000, 5000)
+    assert_bytes_are_those_of_the_blobs(registry)
 
 
 def test_schema_1_images(fake: FakeRegistry, registry: Registry, sync: Sync) -> None:
@@ -319,6 +350,17 @@ def test_a_layer_that_schema_1_names_without_a_size_gets_it_from_another_manifes
     sync(registry)
     blob = Blob.objects.get(digest=base.digest)
     assert (blob.size, blob.stored_bytes) == (base.size, base.size)
+    assert_bytes_are_those_of_the_blobs(registry)
+
+
+def assert_bytes_are_those_of_the_blobs(registry: Registry) -> None:
+    for repository in registry.repositories.all():
+        held = Blob.objects.filter(repositories__repository=repository)
+        sizes = list(held.values_list("stored_bytes", "holders"))
+        assert repository.stored_bytes == sum(size for size, _ in sizes)
+        assert repository.exclusive_bytes == sum(size for size, holders in sizes if holders == 1)
+    in_all = Blob.objects.filter(registry=registry, holders__gt=0)
+    assert registry.stored_bytes == sum(in_all.values_list("stored_bytes", flat=True))
 
 
 @pytest.mark.parametrize(
