@@ -6,8 +6,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db import transaction
+
 from registry_browser.deletion.protections import protect
-from registry_browser.models import ItemUndo, KeptBecause, Outcome, Presence, UndoState
+from registry_browser.models import (
+    ItemUndo,
+    KeptBecause,
+    KnownBy,
+    Outcome,
+    Presence,
+    UndoState,
+)
+from registry_browser.sync.figures import refresh_repositories
+from registry_browser.sync.liveness import Seen, add_presences
 from tests.builders import make_image, make_index, push
 from tests.deletion.stage import goes, outcomes, stays
 from tests.deletion.test_run import PATH, dangling, item_of
@@ -186,13 +197,16 @@ def test_what_the_registry_would_convert_is_known_by_its_true_digest(
     assert written(fake) == [("DELETE", old.digest)]
 
 
-def test_what_was_gone_and_is_pushed_back_is_as_young_as_what_is_new(
+def test_what_was_gone_and_is_pushed_again_is_as_young_as_what_is_new(
     fake: FakeRegistry, stage: Stage
 ) -> None:
     (old,) = dangling(fake, stage, "old")
-    plan = stage.run(stage.approved())
-    assert outcomes(plan) == {old.digest: Outcome.DELETED}
-    stage.undo(plan)
+    stage.run(stage.approved())
+    repository = stage.registry.repositories.get(path=PATH)
+    told = Seen(repository.pk, old.digest, KnownBy.NOTIFICATION, stage.clock())
+    with transaction.atomic():
+        add_presences(stage.registry.pk, [told])
+        refresh_repositories([repository.pk])
     again = stage.plan()
     assert goes(again) == []
     assert stays(again) == {old.digest: KeptBecause.YOUNG}
