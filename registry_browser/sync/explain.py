@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 
-from django.db import transaction
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Min, QuerySet
 
 from registry_browser.history.ledger import last_of, record_tag_events, tags_seen_before
 from registry_browser.history.told import PATIENCE, Sighting, Step, later, weave
@@ -28,10 +30,13 @@ from registry_browser.models import (
 from registry_browser.sync.observed import RepositoryChanges
 from registry_browser.sync.told import Waiting, tells_all_in_order
 
+log = structlog.get_logger(__name__)
+
 Place = tuple[int, str]
 """A repository's id, and a tag's name."""
 
 _SETTLED_AT_ONCE = 2000
+"""Repositories."""
 
 
 def explain(
@@ -41,11 +46,12 @@ def explain(
     events: Iterable[TagEvent],
 ) -> list[TagEvent]:
     """The events to write instead of `events`, which the sync saw in `batch`."""
+    held = _locked(ids.values())
     told = Waiting(registry.pk, [changes.path for changes in batch])
     in_order = tells_all_in_order(registry.pk)
-    if not told and not in_order:
+    if not (held or told or in_order):
         return list(events)
-    loom = _Loom(told, registry if in_order else None, ids.values())
+    loom = _Loom(told, registry if in_order else None, held)
     found = {(event.repository_id, event.tag): event for event in events}
     by_id = {ids[changes.path]: changes for changes in batch}
     quiet = {
@@ -84,11 +90,12 @@ def explain_absences(
     """The same for tags of one repository that are believed to be gone, since a sync that began to
     look at `began_at` did not find them.
     """
+    held = _locked([repository_id])
     told = Waiting(registry.pk, [path])
     in_order = tells_all_in_order(registry.pk)
-    if not told and not in_order:
+    if not (held or told or in_order):
         return list(events)
-    loom = _Loom(told, registry if in_order else None, [repository_id])
+    loom = _Loom(told, registry if in_order else None, held)
     for event in events:
         loom.add(event, looked_at=began_at or event.seen_at, now=event.seen_at)
     written = loom.weave()
@@ -99,20 +106,46 @@ def explain_absences(
 
 
 def settle_held(now: datetime) -> None:
-    """Write what was held for too long, as it was seen: what it waited for was not told."""
-    with transaction.atomic():
-        overdue = HeldChange.objects.filter(seen_at__lte=now - PATIENCE).order_by("pk")
-        # What a sync is at work on it settles itself.
-        rows = list(overdue.select_for_update(skip_locked=True)[:_SETTLED_AT_ONCE])
-        by_repository: dict[tuple[int, str, int], list[HeldChange]] = defaultdict(list)
-        for row in rows:
-            by_repository[row.registry_id, row.path, row.repository_id].append(row)
-        for (registry_id, path, repository_id), held in by_repository.items():
-            told = Waiting(registry_id, [path])
-            loom = _Loom(told, None, [], held)
-            loom.add_held(repository_id, now=now)
-            record_tag_events(loom.weave())
-            told.settle()
+    """Write what was held for too long, as it was seen: what it waited for was not told.
+
+    Each repository by itself, so that one that cannot be settled keeps no other from it.
+    """
+    overdue = HeldChange.objects.filter(seen_at__lte=now - PATIENCE)
+    places = overdue.values_list("registry_id", "path", "repository_id").annotate(oldest=Min("pk"))
+    for registry_id, path, repository_id, oldest in places.order_by("oldest")[:_SETTLED_AT_ONCE]:
+        try:
+            with transaction.atomic():
+                # Whoever is at work on a repository locked its oldest row first, and settles it.
+                free = overdue.filter(pk=oldest).select_for_update(skip_locked=True)
+                if free.first() is not None:
+                    _settle(registry_id, path, repository_id, overdue, now)
+        except (OperationalError, InterfaceError):
+            # Not this repository is broken: the database is away.
+            raise
+        except Exception:
+            log.exception("held_changes_not_settled", registry=registry_id, repository=path)
+
+
+def _settle(
+    registry_id: int, path: str, repository_id: int, overdue: QuerySet[HeldChange], now: datetime
+) -> None:
+    held = _locked([repository_id], overdue)
+    told = Waiting(registry_id, [path])
+    loom = _Loom(told, None, held)
+    loom.add_held(repository_id, now=now)
+    record_tag_events(loom.weave())
+    told.settle()
+
+
+def _locked(
+    repositories: Iterable[int], among: QuerySet[HeldChange] | None = None
+) -> list[HeldChange]:
+    """What is held of these repositories, locked, oldest first. To be read before what was told of
+    them: somebody else may have settled both while this waited for their locks.
+    """
+    rows = HeldChange.objects.all() if among is None else among
+    rows = rows.filter(repository_id__in=list(repositories))
+    return list(rows.order_by("pk").select_for_update())
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +170,12 @@ class _Loom:
         self,
         told: Waiting,
         holding: Registry | None,
-        repositories: Iterable[int],
-        held: Iterable[HeldChange] | None = None,
+        held: Iterable[HeldChange],
     ) -> None:
         self._told = told
         self._holding = holding
         self._held: dict[Place, list[HeldChange]] = defaultdict(list)
         self._threads: dict[Place, _Thread] = {}
-        if held is None:
-            rows = HeldChange.objects.filter(repository_id__in=list(repositories))
-            held = rows.order_by("pk").select_for_update()
         for row in held:
             self._held[row.repository_id, row.tag].append(row)
 

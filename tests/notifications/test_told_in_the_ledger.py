@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from registry_browser import tasks
@@ -510,3 +512,87 @@ def test_what_is_told_after_patience_ended_is_not_written_twice(talkative: Talka
 
     assert talkative.ledger() == [("created", image.digest, EventSource.SYNC, "")]
     assert _outcomes() == [ToldOutcome.KNOWN]
+
+
+def test_what_was_held_goes_before_what_is_seen_once_nobody_is_waited_for_any_more(
+    talkative: Talkative,
+) -> None:
+    first = push(talkative.fake, "team/app:v1", layers=["one"])
+    talkative.sync()
+    NotificationEndpoint.objects.all().delete()
+    second = push(talkative.fake, "team/app:v1", layers=["two"])
+    talkative.sync()
+    settle_held(talkative.now() + PATIENCE)
+
+    assert talkative.ledger() == [
+        ("created", first.digest, EventSource.SYNC, ""),
+        ("moved", second.digest, EventSource.SYNC, ""),
+    ]
+    assert TagSpan.objects.get(tag="v1", until_seen_at=None).digest == second.digest
+    assert talkative.held() == []
+
+
+def test_what_was_held_goes_before_a_deletion_once_nobody_is_waited_for_any_more(
+    talkative: Talkative,
+) -> None:
+    image = push(talkative.fake, "team/app:v1", layers=["one"])
+    talkative.sync()
+    NotificationEndpoint.objects.update(kind=NotificationKind.QUAY)
+    talkative.fake.store.delete_manifest("team/app", image.digest)
+    talkative.sync()
+    settle_held(talkative.now() + PATIENCE)
+
+    assert [event[0] for event in talkative.ledger()] == ["created", "deleted"]
+    assert not TagSpan.objects.filter(tag="v1", until_seen_at=None).exists()
+    assert talkative.held() == []
+
+
+def test_what_cannot_be_settled_in_one_repository_keeps_no_other_from_it(
+    talkative: Talkative, caplog: pytest.LogCaptureFixture
+) -> None:
+    push(talkative.fake, "team/app:v1", layers=["one"])
+    push(talkative.fake, "team/other:v1", layers=["one"])
+    talkative.sync()
+    broken = HeldChange.objects.get(path="team/app", tag="v1")
+    TagSpan.objects.create(
+        repository_id=broken.repository_id,
+        tag="v1",
+        digest=make_image(layers=["impossible"]).digest,
+        since_seen_at=broken.seen_at,
+    )
+
+    settle_held(talkative.now() + PATIENCE)
+
+    assert [row.path for row in HeldChange.objects.all()] == ["team/app"]
+    assert [row.path for row in TagEvent.objects.filter(tag="v1")] == ["team/other"]
+    [line] = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert "held_changes_not_settled" in line.getMessage()
+    assert "one_open_span" in caplog.text
+
+
+def test_steps_that_another_worker_settles_meanwhile_are_written_once(
+    talkative: Talkative, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sync waits for rows that `settle_held` has locked, and reads on when it has committed."""
+    push(talkative.fake, "team/app:v1", layers=["zero"])
+    talkative.sync()
+    settle_held(talkative.now() + PATIENCE)
+    brief = make_image(layers=["overwritten at once"])
+    image = push(talkative.fake, "team/app:v1", layers=["one"])
+    talkative.sync()
+    talkative.wait(PATIENCE)
+    for told in (brief, image):
+        talkative.tell(pushed("team/app", "v1", told.digest))
+    locked = QuerySet.select_for_update
+    before = [settle_held]
+
+    def wait(rows: QuerySet[Any], **options: Any) -> QuerySet[Any]:
+        if rows.model is HeldChange and before:
+            before.pop()(talkative.now())
+        return locked(rows, **options)
+
+    monkeypatch.setattr(QuerySet, "select_for_update", wait)
+    talkative.sync_what_was_told()
+
+    assert not before
+    assert [event[1] for event in talkative.ledger()][1:] == [brief.digest, image.digest]
