@@ -94,7 +94,6 @@ def test_a_changed_field_is_found_and_its_row_named(trail: Trail, field: str, va
 
 @settings(
     max_examples=12,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

@@ -124,7 +124,7 @@ def looks(draw: st.DrawFn) -> list[tuple[float, float]]:
     return found
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(scripts(), looks())
 def test_the_ledger_is_what_happened_in_order_and_each_change_lies_between_its_bounds(
     script: list[Change], looks: list[tuple[float, float]]

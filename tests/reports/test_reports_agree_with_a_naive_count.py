@@ -63,7 +63,6 @@ _events = st.lists(
 )
 _thoroughly = settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

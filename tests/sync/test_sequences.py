@@ -58,7 +58,6 @@ def server() -> Iterator[FakeRegistry]:
 
 @settings(
     max_examples=10,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
