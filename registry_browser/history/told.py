@@ -10,7 +10,7 @@ decides whether a step that nobody saw is believed to lie behind what the ledger
 in doubt it is not told again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -124,7 +124,9 @@ def weave(
     heard = heard[stale:]
     for number, sighting in enumerate(sightings):
         is_last = confirmed and number == len(sightings) - 1
-        reached = _reached(sighting, heard)
+        # A clock that is wrong may be why something lies behind: better that than nothing.
+        fresh = [n for n, each in enumerate(heard) if not _lies_behind(each, behind)]
+        reached = _reached(sighting, heard, fresh) or _reached(sighting, heard, range(len(heard)))
         if reached:
             end = reached[-1] if is_last else reached[0]
             first_there = 0 if sighting.old == sighting.new else reached[0] + 1
@@ -170,13 +172,13 @@ class _Loom:
         """A sighting by what was told, whose last leads to where it ends. After `first_there` of
         them the tag was there for the first time: a look may have seen it then already.
         """
-        states = _states(sighting.old, told)
-        states[-1] = sighting.new
+        states = _states(sighting.old, told[:-1], behind)
+        states.append(sighting.new)
         # Up to there the look before may have come after any of them.
         open_until = max(n for n, state in enumerate(states) if state == sighting.old)
         state = sighting.old
         for n, (each, new) in enumerate(zip(told, states[1:], strict=True), start=1):
-            is_behind = n < len(told) and behind is not None and each.at <= behind
+            is_behind = n < len(told) and _lies_behind(each, behind)
             if is_behind or new is None or new == state:
                 self.known.append(each.pk)
                 continue
@@ -186,18 +188,15 @@ class _Loom:
                 seen_at = each.received_at
             self._add(Step(state, new, each, number, since, seen_at), sighting)
             state = new
-        if state != sighting.new:
-            self._add_own(number, sighting, state)
+        self._add_own(number, sighting, state)
 
     def follow(
         self, number: int, sighting: Sighting, told: Sequence[Told], behind: datetime | None
     ) -> None:
         """A sighting whose last step nobody told of, by what was told before it."""
         state = sighting.old
-        for each in told:
-            new = each.leads(state)
-            is_behind = behind is not None and each.at <= behind
-            if is_behind or new is None or new == state:
+        for each, new in zip(told, _states(state, told, behind)[1:], strict=True):
+            if _lies_behind(each, behind) or new is None or new == state:
                 self.known.append(each.pk)
                 continue
             seen_at = min(each.received_at, sighting.seen_at)
@@ -207,6 +206,9 @@ class _Loom:
         self._add_own(number, sighting, state)
 
     def _add_own(self, number: int, sighting: Sighting, state: str) -> None:
+        """The rest of the way, which nobody told of, if there is any."""
+        if state == sighting.new:
+            return
         bounds = sighting.not_before, sighting.seen_at
         self._add(Step(state, sighting.new, None, number, *bounds), sighting)
 
@@ -241,11 +243,16 @@ class _Loom:
             self.written.append(step.told.pk)
 
 
-def _states(before: str, told: Sequence[Told]) -> list[str | None]:
-    """Where the tag was at first, and after each that was told."""
+def _lies_behind(told: Told, behind: datetime | None) -> bool:
+    """Whether the ledger is believed to hold already what came of it."""
+    return behind is not None and told.at <= behind
+
+
+def _states(before: str, told: Sequence[Told], behind: datetime | None) -> list[str | None]:
+    """Where the tag was at first, and after each that was told; what lies behind leads nowhere."""
     states: list[str | None] = [before]
     for each in told:
-        states.append(each.leads(states[-1]))
+        states.append(states[-1] if _lies_behind(each, behind) else each.leads(states[-1]))
     return states
 
 
@@ -263,14 +270,14 @@ def _already_seen(before: str, heard: Sequence[Told], until: datetime | None) ->
     return last + 1
 
 
-def _reached(sighting: Sighting, heard: Sequence[Told]) -> list[int]:
-    """Those of `heard` after which the tag is where it was seen."""
-    states = _states(sighting.old, heard)
+def _reached(sighting: Sighting, heard: Sequence[Told], among: Iterable[int]) -> list[int]:
+    """Those of `heard`, by their numbers `among` it, after which the tag is where it was seen."""
     reached = []
-    for number, each in enumerate(heard):
-        was, state = states[number], states[number + 1]
+    state: str | None = sighting.old
+    for number in among:
+        was, state = state, heard[number].leads(state)
         is_there = state == sighting.new or (state is None and sighting.new)
-        if is_there and (each.tag or state != was):
+        if is_there and (heard[number].tag or state != was):
             reached.append(number)
     return reached
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 STATES = ("", *(f"sha256:{letter * 64}" for letter in "abc"))
+FEW = STATES[:3]
 LATEST = PATIENCE.total_seconds() - 1
 """Seconds after which every change has been told."""
 
@@ -143,3 +145,65 @@ def test_the_ledger_is_what_happened_in_order_and_each_change_lies_between_its_b
         assert step.told is not None
         assert step.not_before is None or step.not_before <= at(each.moment), (step, each)
         assert at(each.begun) <= step.seen_at, (step, each)
+
+
+@st.composite
+def anything_told(draw: st.DrawFn) -> list[Told]:
+    """Whatever may be told: of the tag or of manifests, true or not, by any clock."""
+    found: list[Told] = []
+    received = 0.0
+    for pk in range(draw(st.integers(0, 4))):
+        received += draw(st.sampled_from((0.1, 3.0, 12.0)))
+        deletes = draw(st.booleans())
+        tag = draw(st.sampled_from(("v1", ""))) if deletes else "v1"
+        digest = draw(st.sampled_from(FEW if tag else FEW[1:]))
+        moment = received - draw(st.sampled_from((0.1, 60.0)))
+        in_order = draw(st.booleans())
+        found.append(Told(pk, tag, digest, deletes, at(moment), at(received), in_order=in_order))
+    return found
+
+
+@st.composite
+def anything_seen(draw: st.DrawFn) -> list[Sighting]:
+    """Looks ten seconds apart that each found a change, or one that found none."""
+    states = [draw(st.sampled_from(FEW))]
+    for _ in range(draw(st.integers(0, 2))):
+        states.append(draw(st.sampled_from([each for each in FEW if each != states[-1]])))
+    if len(states) == 1:
+        states *= 2
+    return [
+        Sighting(old, new, at(10 * number), at(10 * number + 10))
+        for number, (old, new) in enumerate(pairwise(states))
+    ]
+
+
+@settings(max_examples=1500)
+@given(
+    anything_seen(),
+    anything_told(),
+    st.sampled_from((None, Standing(None, at(-20), told=True), Standing(None, at(1), told=False))),
+    st.sampled_from((None, 0, 15)),
+    st.booleans(),
+)
+def test_no_step_leads_from_a_state_to_itself_whatever_is_told(
+    sightings: list[Sighting],
+    told: list[Told],
+    last: Standing | None,
+    held_since: int | None,
+    confirmed: bool,
+) -> None:
+    woven = weave(
+        sightings,
+        told,
+        looked_at=sightings[-1].seen_at,
+        last=last,
+        hold_since=None if held_since is None else at(held_since),
+        confirmed=confirmed,
+    )
+
+    explained = sightings[: len(sightings) - woven.held]
+    states = [sightings[0].old, *(step.new for step in woven.steps)]
+    assert all(step.old != step.new for step in woven.steps)
+    assert [step.old for step in woven.steps] == states[:-1]
+    assert states[-1] == (explained[-1].new if explained else sightings[0].old)
+    assert not set(woven.written) & set(woven.known)

@@ -136,6 +136,14 @@ def test_a_step_that_lies_behind_by_the_registrys_clock_is_not_believed_to_be_ne
     assert steps(look(A, C, told, last=synced(-30))) == [(A, C, 2)]
 
 
+def test_a_tag_that_went_with_its_manifest_went_once_whatever_lies_behind() -> None:
+    in_order = [push(1, B, 5, at_=-3), delete(2, A, 6)]
+    without_order = [push(1, B, 5, at_=-3, in_order=False), delete(2, A, 6)]
+
+    assert steps(look(A, "", in_order, last=synced(0))) == [(A, "", 2)]
+    assert steps(look(A, "", without_order)) == [(A, "", 2)]
+
+
 def test_what_comes_in_order_lies_behind_only_what_a_sync_wrote_by_itself() -> None:
     told = [push(1, B, 5, at_=-60), push(2, C, 6)]
 
