@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from celery.schedules import crontab
 from cryptography.fernet import Fernet
 
 from dashboard import broker, logs
@@ -167,7 +168,13 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         # Ticks that pile up while no worker runs would all do the same.
         "options": {"expires": 10},
-    }
+    },
+    # At a quiet hour, or as soon as the scheduler runs again.
+    "forget": {
+        "task": "registry_browser.tasks.forget",
+        "schedule": crontab(hour=3, minute=20),
+        "options": {"expires": 3600},
+    },
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "schedule")
 

@@ -48,7 +48,7 @@ from registry_browser.sync.locked import apply_locks
 from registry_browser.sync.place_figures import forget_old_figures
 from registry_browser.sync.requests import request_sync
 from registry_browser.sync.run import SliceResult, work_on
-from registry_browser.sync.told import look_again
+from registry_browser.sync.told import LOOK_AGAIN_AFTER, look_again
 
 log = structlog.get_logger(__name__)
 
@@ -182,9 +182,10 @@ def sync_told(endpoint_id: int) -> None:
 def _send_to_look_again(run_id: int) -> None:
     """A run may have looked a moment before what was told of could be seen."""
     now = timezone.now()
-    for registry_id in SyncRun.objects.filter(pk=run_id).values_list("registry_id", flat=True):
+    looked = SyncRun.objects.filter(pk=run_id, state__in=(RunState.DONE, RunState.INCOMPLETE))
+    for registry_id in looked.values_list("registry_id", flat=True):
         if due := look_again(registry_id, now).values():
-            wait = max(min(due) - now, timedelta(0))
+            wait = max(min(due) - now, LOOK_AGAIN_AFTER)
             sync_unseen.apply_async((registry_id,), countdown=wait.total_seconds())
 
 
@@ -310,16 +311,42 @@ def _send_next_plan(plan_id: int) -> None:
 
 @shared_task
 def tick() -> None:
-    """What the clock asks for: registries that are due, runs and deletions that lost their worker,
-    locks that the figures do not know, deliveries that nobody took, plans whose time has passed,
-    what is old enough to forget.
+    """What the clock asks for. Parts that fail are told together at the end: none of them keeps
+    the others from being done.
     """
     now = timezone.now()
+    failures: list[Exception] = []
+    for part in (
+        _start_what_is_due,
+        _send_again_what_was_lost,
+        settle_held,
+        deletion_requests.expire_old_plans,
+        forget_old_runs,
+        forget_old_deliveries,
+        _seal_what_is_due,
+    ):
+        try:
+            part(now)
+        except Exception as failure:
+            failure.add_note(f"In a tick, from {part.__name__}.")
+            failures.append(failure)
+    if failures:
+        raise ExceptionGroup("Parts of a tick failed", failures)
+
+
+def _start_what_is_due(now: datetime) -> None:
+    """Registries whose time has come."""
     # A sync of some repositories that is under way is widened.
     under_way = SyncRun.objects.filter(state__in=ACTIVE, whole=True).values("registry")
     for registry in Registry.objects.filter(next_sync_at__lte=now).exclude(pk__in=under_way):
         is_check_due = registry.next_check_at is not None and registry.next_check_at <= now
         start_sync(registry, trigger=SyncTrigger.SCHEDULE, now=now, full_check=is_check_due)
+
+
+def _send_again_what_was_lost(now: datetime) -> None:
+    """Runs and deletions that lost their worker, locks that the figures do not know, deliveries
+    that nobody took.
+    """
     for run in orphaned_runs(now):
         log.info("sync_resumed", run=run.pk, registry=run.registry.name)
         crawl.delay(run.pk)
@@ -330,13 +357,17 @@ def tick() -> None:
         follow_locks.delay(registry.pk)
     for endpoint in forgotten_endpoints(now):
         sync_told.delay(endpoint)
-    settle_held(now)
-    deletion_requests.expire_old_plans(now)
-    forget_old_runs(now)
-    forget_old_figures(now)
-    forget_old_deliveries(now)
+
+
+def _seal_what_is_due(now: datetime) -> None:
     if seals.is_due(now):
         seals.seal_all(now)
+
+
+@shared_task
+def forget() -> None:
+    """What is old enough to forget, and takes a while to find: asked for once a day."""
+    forget_old_figures(timezone.now())
 
 
 def start_verification(*, actor: str, now: datetime, address: str | None = None) -> None:

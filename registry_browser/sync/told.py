@@ -20,7 +20,7 @@ from registry_browser.models import (
 # Distribution sends one event at a time and repeats it until it is taken (fact sheet 4.1).
 _IN_ORDER = (NotificationKind.DISTRIBUTION,)
 
-_LOOK_AGAIN_AFTER = timedelta(seconds=0.5)
+LOOK_AGAIN_AFTER = timedelta(seconds=0.5)
 
 
 def tells_all_in_order(registry_id: int) -> bool:
@@ -44,7 +44,8 @@ def told_digests(registry_id: int, paths: Collection[str]) -> dict[str, tuple[st
 
 def look_again(registry_id: int, now: datetime) -> dict[str, datetime]:
     """Repositories where a sync did not find what had been told of a tag before it looked, each
-    with when to look again: soon, then after twice the time, until patience ends.
+    with when to look again: soon, then after twice the time, until patience ends. Where the last
+    look failed, the next sync that is due anyway is soon enough.
     """
     rows = ToldEvent.objects.filter(
         registry_id=registry_id,
@@ -55,11 +56,11 @@ def look_again(registry_id: int, now: datetime) -> dict[str, datetime]:
         rows.values("path").annotate(since=Min("unseen_at")).values_list("path", "since")
     )
     looked = Repository.objects.filter(
-        registry=registry_id, path__in=unseen, synced_at__isnull=False
+        registry=registry_id, path__in=unseen, complete=True, synced_at__isnull=False
     ).values_list("path", "synced_at")
     return {
         path: looked_at
-        + max(_LOOK_AGAIN_AFTER, min(looked_at - unseen[path], unseen[path] + PATIENCE - looked_at))
+        + max(LOOK_AGAIN_AFTER, min(looked_at - unseen[path], unseen[path] + PATIENCE - looked_at))
         for path, looked_at in looked
         if looked_at is not None
     }

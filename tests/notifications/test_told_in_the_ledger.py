@@ -24,6 +24,8 @@ from registry_browser.models import (
     PresenceState,
     Registry,
     Repository,
+    RunState,
+    SyncRun,
     SyncTrigger,
     Tag,
     TagEvent,
@@ -43,6 +45,7 @@ from registry_browser.sync.run import SliceResult, work_on
 from registry_browser.sync.told import look_again
 from tests.builders import make_image, make_index, push
 from tests.fake_registry import FakeRegistry
+from tests.fake_registry.faults import answer
 from tests.notifications.bodies import deleted, distribution, pulled, pushed
 
 if TYPE_CHECKING:
@@ -239,6 +242,35 @@ def test_what_is_told_and_never_seen_is_looked_for_ever_later_and_then_no_more(
     assert _outcomes() == [ToldOutcome.PASSED]
 
 
+def test_a_repository_that_could_not_be_read_is_not_asked_again_at_once(scene: Scene) -> None:
+    scene.sync()
+    scene.tell(pushed("team/app", "v1", make_image(layers=["never pushed"]).digest))
+    scene.sync_what_was_told()
+    assert look_again(scene.registry.pk, scene.now())
+    scene.fake.faults.on("GET", "/tags/list", answer(403))
+
+    scene.sync("team/app")
+
+    assert look_again(scene.registry.pk, scene.now()) == {}
+
+
+def test_a_registry_that_did_not_answer_is_not_asked_again_at_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(tasks.sync_unseen, "apply_async", lambda *a, **more: asked.append(a))
+    monkeypatch.setattr(timezone, "now", scene.now)
+    scene.sync()
+    scene.tell(pushed("team/app", "v1", make_image(layers=["never pushed"]).digest))
+    scene.sync_what_was_told()
+    run = SyncRun.objects.latest("pk")
+    tasks.crawl(run.pk)
+    SyncRun.objects.filter(pk=run.pk).update(state=RunState.FAILED)
+    tasks.crawl(run.pk)
+
+    assert len(asked) == 1
+
+
 def test_a_run_that_did_not_see_what_was_told_has_a_worker_look_again(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,7 +292,7 @@ def test_a_run_that_did_not_see_what_was_told_has_a_worker_look_again(
 
     [(registry, countdown)] = asked
     assert registry == scene.registry.pk
-    assert 0 <= countdown < 2
+    assert 0.5 <= countdown < 2
 
 
 def test_what_is_told_after_a_sync_has_seen_it_is_not_written_twice(scene: Scene) -> None:

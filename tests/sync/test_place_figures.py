@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from celery.schedules import crontab
+from django.conf import settings
 
+from registry_browser import tasks
 from registry_browser.models import PlaceFigure
 from registry_browser.queries.trends import DAYS, place_trend
 from registry_browser.sync.place_figures import KEPT, forget_old_figures, remember_places
@@ -73,3 +76,21 @@ def test_what_no_trend_shows_is_forgotten() -> None:
     [first, _] = PlaceFigure.objects.order_by("day")
     assert first.day == (NOW - 200 * DAY).date()
     assert timedelta(days=200) > KEPT
+
+
+def test_a_worker_forgets_once_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = Record()
+    for number, days in enumerate((300, 200)):
+        grown(record, "web", 10**number)
+        remember_places(record.registry, NOW - days * DAY)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: NOW)
+
+    [schedule] = [
+        each["schedule"]
+        for each in settings.CELERY_BEAT_SCHEDULE.values()
+        if each["task"] == tasks.forget.name
+    ]
+    tasks.forget()
+
+    assert PlaceFigure.objects.count() == 1
+    assert schedule == crontab(hour=3, minute=20)

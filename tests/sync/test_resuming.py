@@ -19,6 +19,7 @@ from registry_browser.models import (
     Registry,
     RegistryState,
     RunState,
+    Seal,
     SyncItem,
     SyncPhase,
     SyncRun,
@@ -38,6 +39,7 @@ from tests.worker.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from tests.fake_registry import FakeRegistry
     from tests.sync.conftest import Clock, Sync
@@ -491,6 +493,21 @@ def test_a_tick_sends_a_lost_run_again(
     tasks.tick()
     (run,) = SyncRun.objects.all()
     assert sent == [run.pk, run.pk]
+
+
+def test_a_part_of_a_tick_that_fails_keeps_no_other_from_it(
+    company: Registry, sent: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(now: datetime) -> None:
+        raise ValueError("cannot settle")
+
+    monkeypatch.setattr(tasks, "settle_held", fail)
+    with pytest.raises(ExceptionGroup) as failed:
+        tasks.tick()
+
+    assert [str(failure) for failure in failed.value.exceptions] == ["cannot settle"]
+    assert len(sent) == 1
+    assert Seal.objects.exists()
 
 
 def test_a_full_check_is_due_once_a_day(
