@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from registry_browser.queries.history_scope import HistoryFilter, Scope
 
-PAGE = 50
+PAGE = 40
 CHUNK = 2000
 COUNT_TO = 10_000
 """Events that match a filter are counted up to this many."""

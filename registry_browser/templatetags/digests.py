@@ -1,6 +1,7 @@
 """Digest chips with their marks, and the chips of platforms."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from django.template import Library
@@ -28,7 +29,11 @@ def hue(digest: Any) -> str:
 @register.simple_tag
 def mark(digest: Any, large: bool = False) -> SafeString:
     """The six bars of a digest: heights from its first six hex digits, 17 x 12 or twice that."""
-    encoded = _parts(digest)[1]
+    return _drawn(_parts(digest)[1], large)
+
+
+@lru_cache(maxsize=4096)
+def _drawn(encoded: str, large: bool) -> SafeString:
     bars = "m3 0".join(
         f"v-{height}m0 {height}" for height in (2 + round(int(d, 16) * 2 / 3) for d in encoded[:6])
     )

@@ -68,6 +68,16 @@ def place_url(place: Any, name: str, *more: str) -> str:
 
 
 @register.simple_tag
+def compared_url(change: Any) -> str:
+    """Where the two images of an event, or of a difference, are compared; empty where there are no
+    two, or no place any more to look them up.
+    """
+    if (sides := change.compared) is None:
+        return ""
+    return f"{reverse('compare')}?{urlencode(dict(zip('ab', sides, strict=True)))}"
+
+
+@register.simple_tag
 def day_url(place: Any, events: Sequence[Any], kept: str) -> str:
     """Where it says what changed on the day of these events, which are newest first: for a tag the
     two images that it pointed to when the day began and when it was over, else every tag that

@@ -1,5 +1,7 @@
 """Icons and state glyphs from the sprite, and the button that copies."""
 
+from functools import lru_cache
+
 from django.template import Library
 from django.templatetags.static import static
 from django.utils.html import format_html
@@ -35,6 +37,7 @@ def copy(text: str, what: str = "text") -> SafeString:
     )
 
 
+@lru_cache(maxsize=256)
 def _drawing(name: str, css: str, label: str) -> SafeString:
     spoken = format_html('role="img" aria-label="{}"', label) if label else 'aria-hidden="true"'
     return format_html(
