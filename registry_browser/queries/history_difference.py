@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-PAGE = 100
+PAGE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PAGE = 40
 CHUNK = 2000
-COUNT_TO = 5_000
+COUNT_TO = 2_000
 """Events that match a filter are counted up to this many."""
 
 

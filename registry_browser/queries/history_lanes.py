@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LANES = 12
 SPANS = 400
-EVENTS_READ = 1000
+EVENTS_READ = 500
 """Tags of so many of the newest events are offered a lane."""
 STANDING_READ = 200
 SLICES = 96

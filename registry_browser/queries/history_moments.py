@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-PAGE = 100
+PAGE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,16 +95,21 @@ def tag_at(repository: int, tag: str, moment: datetime) -> Standing:
 
 # The repositories come in order by their unique index, their tags by `tag_span_tag`; only until the
 # page is full.
+# Each repository is read by `tag_span_tag`, no farther than one page of it.
 _STOOD = """
 SELECT registry.name, repository.id, repository.path, span.tag, repository.tags_complete_at,
        span.digest, span.since_not_before, span.since_seen_at, span.until_not_before,
        span.until_seen_at
   FROM registry_browser_repository repository
   JOIN registry_browser_registry registry ON registry.id = repository.registry_id
-  JOIN registry_browser_tagspan span ON span.repository_id = repository.id
- WHERE (span.since_seen_at <= %(moment)s OR span.since_not_before < %(moment)s)
-   AND (span.until_seen_at IS NULL OR span.until_seen_at > %(moment)s)
-   AND {conditions}
+ CROSS JOIN LATERAL (
+       SELECT * FROM registry_browser_tagspan span
+        WHERE span.repository_id = repository.id
+          AND (span.since_seen_at <= %(moment)s OR span.since_not_before < %(moment)s)
+          AND (span.until_seen_at IS NULL OR span.until_seen_at > %(moment)s)
+          AND {conditions}
+        ORDER BY span.tag, span.since_seen_at LIMIT %(at_most)s) span
+ WHERE {conditions}
  ORDER BY repository.registry_id, repository.path, span.tag, span.since_seen_at
  LIMIT %(at_most)s
 """
