@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from registry_browser.models import AuditEvent
+from registry_browser.queries.history_scope import LedgerFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,27 +62,13 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditFilter:
-    """What to look for; a `subject` (`sign-in`) stands for all its actions (`sign-in:…`). Both ends
-    of the time are inclusive; `up_to` is the newest id that counts.
-    """
+class AuditFilter(LedgerFilter):
+    """What to look for; a `subject` (`sign-in`) stands for all its actions (`sign-in:…`)."""
 
     actor: str = ""
     action: str = ""
     about: str = ""
     address: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-    up_to: int | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Those that are set, as text."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in values.items()
-            if value not in ("", None)
-        }
 
     def matching(self) -> QuerySet[AuditEvent]:
         """The events, newest first."""

@@ -80,18 +80,11 @@ def below(path: str) -> Q:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryFilter:
-    """What to look for. `tag` and `path` may be globs; `digest` is whole or six digits or more of
-    its start, and means what came and what went; both ends of the time are inclusive. `up_to` is
-    the newest ledger id that counts, so that a view can be had again as it was.
+class LedgerFilter:
+    """What every filter of a ledger has. Both ends of the time are inclusive; `up_to` is the newest
+    id that counts, so that a view can be had again as it was.
     """
 
-    tag: str = ""
-    path: str = ""
-    digest: str = ""
-    actor: str = ""
-    source: str = ""
-    kind: str = ""
     since: datetime | None = None
     until: datetime | None = None
     up_to: int | None = None
@@ -104,6 +97,20 @@ class HistoryFilter:
             for name, value in values.items()
             if value not in ("", None)
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryFilter(LedgerFilter):
+    """What to look for. `tag` and `path` may be globs; `digest` is whole or six digits or more of
+    its start, and means what came and what went.
+    """
+
+    tag: str = ""
+    path: str = ""
+    digest: str = ""
+    actor: str = ""
+    source: str = ""
+    kind: str = ""
 
     def matching(self) -> Q:
         """As a condition on ledger rows."""

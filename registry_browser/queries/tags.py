@@ -15,6 +15,7 @@ from django.db.models import Exists, F, OrderBy, OuterRef, Q, QuerySet
 
 from registry_browser.models import ManifestChild, ManifestKind, Repository, Tag
 from registry_browser.queries.exclusive import ManifestSet, exclusive_bytes, reach
+from registry_browser.queries.history_scope import is_glob
 from registry_browser.queries.manifests import what_it_is
 from registry_browser.queries.platforms import (
     ChildRow,
@@ -154,10 +155,6 @@ def matching(
         own = Q(**{f"manifest__{key}": value for key, value in wanted.items()})
         found = found.filter(own | Exists(children))
     return found
-
-
-def is_glob(text: str) -> bool:
-    return "*" in text or "?" in text
 
 
 def _glob(pattern: str) -> str:

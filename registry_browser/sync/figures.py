@@ -222,8 +222,8 @@ def _refresh_bytes(cursor: Any, parameters: dict[str, Any]) -> None:
         touched = [repository for (repository,) in cursor.fetchall()]
     if not is_followed:
         cursor.execute(_REPOSITORY_BYTES, {"repositories": wanted + touched})
-    cursor.execute("DELETE FROM presence_change; DELETE FROM holding_change")
-    cursor.execute("DELETE FROM blob_change")
+    for table in ("presence_change", "holding_change", "blob_change"):
+        cursor.execute(f"DELETE FROM {table}")
 
 
 def refresh_registry(registry: Registry, *, anew: bool = False) -> None:

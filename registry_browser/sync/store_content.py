@@ -81,8 +81,8 @@ def holds_manifests(registry_id: int) -> bool:
 def store_content(registry_id: int, contents: Sequence[ObservedContent], *, now: datetime) -> int:
     """Store manifests with their bodies, blobs, children and configs.
 
-    Returns how many manifests were new. Raises Registry.DoesNotExist
-    where the registry was removed meanwhile.
+    Returns how many manifests were new. Raises Registry.DoesNotExist where the registry was removed
+    meanwhile.
     """
     if not contents:
         return 0
