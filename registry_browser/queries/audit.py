@@ -21,6 +21,7 @@ COUNT_TO = 10_000
 
 _WORDS = {
     "sign-in:done": "signed in",
+    "sign-in:ended": "signed out",
     "sign-in:refused": "was refused at sign-in",
     "sign-in-link:made": "made a sign-in link for",
     "password:changed": "changed the password of",

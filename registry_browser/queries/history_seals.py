@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import Sum
@@ -14,11 +15,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 PAGE = 50
+VERIFIED_WITHIN = timedelta(minutes=15)
+"""A million rows take a worker well under a minute; who asked so long ago waits for nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealState:
-    """`verified` is the newest outcome of a verification, `asked` a newer request for one."""
+    """`verified` is the newest outcome of a verification, `asked` a newer request for one, which
+    `is_under_way` unless it has gone without an answer for too long.
+    """
 
     last: Seal | None
     tags: int
@@ -27,6 +32,7 @@ class SealState:
     open_audit: int
     verified: AuditEvent | None
     asked: AuditEvent | None
+    is_under_way: bool
 
     @property
     def open_count(self) -> int:
@@ -46,7 +52,7 @@ class SealState:
         return self.last.sealed_at + SEAL_EVERY if self.last and self.open_count else None
 
 
-def seal_state() -> SealState:
+def seal_state(now: datetime) -> SealState:
     """A constant number of statements; sums over the seals, which are few."""
     last = last_seal()
     sums = Seal.objects.aggregate(tags=Sum("tags_count"), audit=Sum("audit_count"))
@@ -55,7 +61,8 @@ def seal_state() -> SealState:
     verified = outcomes.order_by("-at", "-id").first()
     requests = AuditEvent.objects.filter(action="history:verify").order_by("-at", "-id")
     asked = requests.first()
-    is_newer = asked is not None and (verified is None or asked.at > verified.at)
+    if asked is not None and verified is not None and asked.at <= verified.at:
+        asked = None
     return SealState(
         last=last,
         tags=sums["tags"] or 0,
@@ -63,7 +70,8 @@ def seal_state() -> SealState:
         open_tags=open_tags,
         open_audit=open_audit,
         verified=verified,
-        asked=asked if is_newer else None,
+        asked=asked,
+        is_under_way=asked is not None and now - asked.at < VERIFIED_WITHIN,
     )
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from registry_browser.deletion.requests import approve, request_run, request_undo
 from registry_browser.deletion.store import plan_deletion
+from registry_browser.history.seals import seal_all
 from registry_browser.models import (
     DeletionItem,
     DeletionPlan,
@@ -31,7 +32,7 @@ from registry_browser.models.tagsort import sort_key
 from registry_browser.notifications.endpoints import open_endpoint
 from registry_browser.notifications.receive import receive
 from registry_browser.notifications.run import note_run, take_due
-from registry_browser.tasks import delete_in_foreground, sync_in_foreground
+from registry_browser.tasks import delete_in_foreground, sync_in_foreground, verify_history
 from tests.history.trail import Trail
 from tests.record import Record
 
@@ -142,7 +143,9 @@ def _deliveries(registry: Registry) -> list[Delivery]:
 
 
 def remember() -> None:
-    """`prod/api`, read since 1 March; `stable` moved on the 3rd, the 20th and in April."""
+    """`prod/api`, read since 1 March; `stable` moved on the 3rd, the 20th and in April. All of it
+    sealed, and the seals verified.
+    """
     record = Record("prod", "https://registry.example", now=timezone.now())
     api = record.repository("api")
     images = [
@@ -170,6 +173,8 @@ def remember() -> None:
     trail.looked_at = _march(45)
     trail.look(_march(46), {"stable": "api 4", "1.0": "api 1"})
     record.refresh()
+    seal_all(timezone.now())
+    verify_history(_WHO)
 
 
 def _march(day: int, hour: int = 8) -> datetime:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.browser.gate import Gate
 from tests.browser.stage import Dashboard
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
+# Milliseconds that a page may take on a machine with much else to do; waiting costs nothing where
+# it is quick.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 _QUIET = [
     "--disable-background-networking",
     "--disable-component-update",
@@ -64,7 +68,7 @@ def open_as(
     def open_as(role: str, **options: Any) -> Page:
         options.setdefault("viewport", {"width": 1440, "height": 1000})
         context = browser.new_context(base_url=dashboard.url, **options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         if role != "nobody":
             key = dashboard.made["sessions"][role]
             context.add_cookies([{"name": "sessionid", "value": key, "url": dashboard.url}])

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 HOME = Path(registry_browser.__file__).parent
 MUST_BE_RECORDED = [
-    *("sign-in:done", "sign-in:refused", "token:made", "token:revoked", "role:changed"),
+    *("sign-in:done", "sign-in:ended", "sign-in:refused", "role:changed"),
+    *("token:made", "token:revoked"),
     *("registry:added", "registry:changed", "registry:removed", "sync:requested"),
     *("deletion:planned", "deletion:approved", "deletion:started", "deletion:ended"),
     *("deletion:undo-requested", "deletion:undone", "history:exported", "audit:exported"),

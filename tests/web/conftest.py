@@ -46,3 +46,8 @@ def admin(sign_in: Callable[[str], Client]) -> Client:
 @pytest.fixture
 def viewer(sign_in: Callable[[str], Client]) -> Client:
     return sign_in("viewer")
+
+
+@pytest.fixture
+def auditor(sign_in: Callable[[str], Client]) -> Client:
+    return sign_in("auditor")

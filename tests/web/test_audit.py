@@ -14,14 +14,7 @@ from tests.record import NOW, Record
 from tests.web.test_history import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
-
-
-@pytest.fixture
-def auditor(sign_in: Callable[[str], Client]) -> Client:
-    return sign_in("auditor")
 
 
 @pytest.fixture

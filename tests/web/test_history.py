@@ -12,16 +12,9 @@ from tests.history.trail import Trail, minute
 from tests.record import Record, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
 
 PAGE = "/r/prod/team/web/-/history"
-
-
-@pytest.fixture
-def auditor(sign_in: Callable[[str], Client]) -> Client:
-    return sign_in("auditor")
 
 
 @pytest.fixture

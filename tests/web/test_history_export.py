@@ -17,16 +17,9 @@ from tests.history.trail import Trail, minute
 from tests.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
 
 ROOT = "/r/prod/team/web/-/history/export."
-
-
-@pytest.fixture
-def auditor(sign_in: Callable[[str], Client]) -> Client:
-    return sign_in("auditor")
 
 
 @pytest.fixture
@@ -156,14 +149,3 @@ def test_what_is_no_export_is_refused_with_a_sentence(
     page = auditor.post("/history/seals/check", {"file": file}).content.decode()
 
     assert "The export does not hold" in page
-
-
-def test_the_page_of_seals_shows_the_chain_and_what_is_open(trail: Trail, auditor: Client) -> None:
-    download(auditor, f"{ROOT}csv")
-    trail.look(minute(30), {"stable": "four", "1.0": "one"})
-
-    page = auditor.get("/history/seals").content.decode()
-
-    last = Seal.objects.latest("number")
-    assert last.digest in page
-    assert "sealed, 1 open" in page

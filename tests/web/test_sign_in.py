@@ -186,11 +186,13 @@ def test_sign_ins_and_refusals_are_in_the_trail_without_what_was_typed(
     assert PASSWORD not in str(list(AuditEvent.objects.values()))
 
 
-def test_signing_out_ends_the_session(ada: User, visitor: Client) -> None:
+def test_signing_out_ends_the_session_and_is_in_the_trail(ada: User, visitor: Client) -> None:
     visitor.force_login(ada)
 
     assert visitor.post("/sign-out/")["Location"] == "/sign-in/"
     assert not is_signed_in(visitor)
+    ended = AuditEvent.objects.get(action="sign-in:ended")
+    assert (ended.actor, ended.address) == ("ada", "127.0.0.1")
 
 
 def test_a_polled_region_leads_the_whole_page_to_the_sign_in(visitor: Client) -> None:

@@ -73,7 +73,7 @@ def history(request: HtmxRequest, place: HistoryPlace) -> HttpResponse:
         **_stood_aside(place, asked),
     }
     if request.user.is_auditor:
-        context["seals"] = seal_state()
+        context["seals"] = seal_state(now)
     if asked.wanted.digest:
         ids = None if place.repository is None else [place.repository.pk]
         context["had"] = tags_of_digest(asked.wanted.digest, repositories=ids)

@@ -19,6 +19,7 @@ from registry_browser.web.access import auditor_required, auditors_only
 from registry_browser.web.exporting import bounded, export, is_form
 from registry_browser.web.history_asked import asked_history
 from registry_browser.web.history_places import find_place
+from registry_browser.web.htmx import page_or_region
 from registry_browser.web.places import explain_absence
 
 if TYPE_CHECKING:
@@ -56,12 +57,15 @@ def history_export(request: HtmxRequest, form: str, **address: str) -> HttpRespo
 @require_safe
 @auditor_required
 def seals_state(request: HtmxRequest) -> HttpResponse:
-    """What the seals cover, the chain, and how it can be proved."""
+    """What the seals cover, the chain, and how it can be proved. Polled while one is verified."""
     text = request.GET.get("before", "")
     before = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-    listed, following = seals_page(before)
-    context = {"seals": seal_state(), "listed": listed, "following": following}
-    return render(request, "history/seals.html", {**context, "now": datetime.now(UTC)})
+    return page_or_region(
+        request,
+        page="history/seals.html",
+        region="history/_seal_state.html",
+        context=_chain(before),
+    )
 
 
 @require_POST
@@ -94,6 +98,11 @@ def check_file(request: HtmxRequest) -> HttpResponse:
         address=request.META.get("REMOTE_ADDR") or None,
         now=datetime.now(UTC),
     )
-    listed, following = seals_page()
-    context = {"seals": seal_state(), "listed": listed, "following": following, "checked": found}
-    return render(request, "history/seals.html", {**context, "now": datetime.now(UTC)})
+    return render(request, "history/seals.html", {**_chain(), "checked": found})
+
+
+def _chain(before: int | None = None) -> dict[str, Any]:
+    """What the page shows of the seals, those older than `before` where it is given."""
+    now = datetime.now(UTC)
+    listed, following = seals_page(before)
+    return {"seals": seal_state(now), "listed": listed, "following": following, "now": now}

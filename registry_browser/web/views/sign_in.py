@@ -56,7 +56,10 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_POST
 def sign_out(request: HtmxRequest) -> HttpResponse:
-    auth.logout(request)
+    name = request.user.username
+    with transaction.atomic():
+        auth.logout(request)
+        _record("sign-in:ended", request, name)
     messages.success(request, "You are signed out.")
     return redirect("sign-in")
 
@@ -99,12 +102,12 @@ def _welcome(request: HttpRequest, person: User, how: str) -> HttpResponse:
     return redirect(safe_next(request))
 
 
-def _record(action: str, request: HttpRequest, name: str, how: str) -> None:
+def _record(action: str, request: HttpRequest, name: str, how: str = "") -> None:
     """Names that nobody has are left out: people type passwords into the wrong field."""
     audit.record(
         action,
         actor=name,
-        detail={"by": how},
+        detail={"by": how} if how else {},
         address=request.META.get("REMOTE_ADDR") or None,
         now=datetime.now(UTC),
     )
