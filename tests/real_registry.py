@@ -29,6 +29,12 @@ http:
   secret: a secret of the tests
 """
 
+_TLS = """\
+  tls:
+    certificate: {certificate}
+    key: {key}
+"""
+
 _NOTIFICATIONS = """\
 notifications:
   endpoints:
@@ -55,7 +61,8 @@ class Notified:
 
 class RealRegistry:
     """``docker-registry serve`` on ``port`` of 127.0.0.1 (0: a free one), storing under
-    ``directory`` and telling ``notified`` of its events.
+    ``directory`` and telling ``notified`` of its events. ``certificate``, a file and that of its
+    key, serves https.
 
     A context manager. Where the program is missing the test is skipped, or fails with ``CI=true``.
     """
@@ -67,11 +74,15 @@ class RealRegistry:
         deletion: bool = True,
         port: int = 0,
         notified: Notified | None = None,
+        certificate: tuple[Path, Path] | None = None,
     ) -> None:
         self._program = require_tool("docker-registry")
         self.root = directory / "data"
         self._config = directory / "config.yml"
         text = _CONFIG.format(root=self.root, deletion=str(deletion).lower(), port=port)
+        self._scheme = "http" if certificate is None else "https"
+        if certificate is not None:
+            text += _TLS.format(certificate=certificate[0], key=certificate[1])
         if notified is not None:
             text += _NOTIFICATIONS.format(url=notified.url, secret=notified.secret)
         self._config.write_text(text)
@@ -80,7 +91,7 @@ class RealRegistry:
     @property
     def url(self) -> str:
         """The address clients connect to."""
-        return f"http://{self.host}"
+        return f"{self._scheme}://{self.host}"
 
     def __enter__(self) -> Self:
         """Start it and return when it listens. Raises RuntimeError with its output if it ends."""
@@ -127,7 +138,8 @@ class RealRegistry:
         for line in self._process.stderr:
             lines.append(line)
             if "listening on " in line:
-                return str(line).partition("listening on ")[2].split('"')[0].strip()
+                said = str(line).partition("listening on ")[2].split('"')[0]
+                return said.partition(",")[0].strip()  # "127.0.0.1:5000, tls"
         self._process.wait()
         raise RuntimeError(f"docker-registry did not start: {''.join(lines)}")
 

@@ -20,5 +20,5 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     names = inspect.signature(pyfuncitem.obj).parameters
     arguments = {name: pyfuncitem.funcargs[name] for name in names}
     scenario: Coroutine[Any, Any, None] = pyfuncitem.obj(**arguments)
-    asyncio.run(asyncio.wait_for(scenario, timeout=30))
+    asyncio.run(asyncio.wait_for(scenario, timeout=120))
     return True
