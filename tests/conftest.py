@@ -25,9 +25,19 @@ if TYPE_CHECKING:
 
     from django.db.backends.base.operations import BaseDatabaseOperations
 
-# How long an example takes says how busy the machine is.
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
+hypothesis.settings.register_profile(
+    "ours",
+    # How long an example takes says how busy the machine is.
+    deadline=None,
+    suppress_health_check=[
+        hypothesis.HealthCheck.too_slow,
+        # The database of a test is one for all its examples; they begin on a new record each.
+        hypothesis.HealthCheck.function_scoped_fixture,
+    ],
+    # CI says the same of the same commit. Whoever runs the tests by hand tries new examples.
+    derandomize="CI" in os.environ,
+)
+hypothesis.settings.load_profile("ours")
 
 # What a developer may have set for a dashboard of their own.
 _VARIABLES = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry_browser.deletion.graph import Node
@@ -185,7 +185,7 @@ def registry() -> Iterator[FakeRegistry]:
         yield fake
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(st.lists(events, min_size=4, max_size=14))
 def test_no_sequence_of_events_loses_anything_live_or_miscounts(
     registry: FakeRegistry, db: None, sequence: list[tuple[str, str, str, int]]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry_browser.history import audit, seals
@@ -92,10 +92,7 @@ def test_a_changed_field_is_found_and_its_row_named(trail: Trail, field: str, va
     assert f"Row {row}" in fault.sentence
 
 
-@settings(
-    max_examples=12,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=12)
 @given(
     position=st.integers(0, 11),
     other=st.integers(0, 11),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry_browser.history.verify import verify
@@ -31,7 +31,7 @@ def place(db: None) -> tuple[Record, Repository]:
     return record, record.repository("team/web")
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(
     script=st.lists(st.tuples(st.integers(1, 9), STATES), min_size=1, max_size=8),
     moments=st.lists(st.integers(-20, 400).map(lambda tenths: tenths / 4), min_size=1, max_size=8),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry_browser.models import (
@@ -61,10 +61,7 @@ _events = st.lists(
     ),
     max_size=10,
 )
-_thoroughly = settings(
-    max_examples=25,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+_thoroughly = settings(max_examples=25)
 
 
 class Store:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry_browser.models import Blob, Registry, RunState, TagEvent, TagSpan
@@ -56,11 +56,7 @@ def server() -> Iterator[FakeRegistry]:
         yield fake
 
 
-@settings(
-    max_examples=10,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=10, derandomize=True)
 @given(steps=st.lists(STEP, min_size=3, max_size=10))
 def test_any_sequence_ends_in_the_record_that_it_must(
     db: None, server: FakeRegistry, steps: list[tuple[str, str | None, object, Built | None]]
