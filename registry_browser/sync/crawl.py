@@ -82,6 +82,7 @@ class Crawl:
         self._on_progress = on_progress
         self._deadline = time.monotonic() + seconds
         self._concurrency = run.registry.concurrency
+        self._under_way: dict[asyncio.Task[None], str] = {}
         self._progress = Progress(run.pk)
         self._statistics = Statistics()
         self._asks_referrers = run.registry.capabilities.get("referrers_api") is True
@@ -125,26 +126,39 @@ class Crawl:
         await self._incoming.join()
 
     async def _observe_all(self) -> None:
-        """Claim repositories and observe `concurrency` of them at a time."""
-        under_way: set[asyncio.Task[None]] = set()
+        """Claim repositories and observe `concurrency` of them at a time. What nobody got to see
+        to its end is given back.
+        """
         waiting: list[KnownRepository] = []
+        unseen: list[str] = []
         try:
             while True:
                 if not waiting and not self._should_stop():
                     waiting = await sync_to_async(self._claim)()
                     self.result.finished = not waiting
-                while waiting and len(under_way) < self._concurrency and not self._should_stop():
-                    under_way.add(asyncio.create_task(self._observe(waiting.pop())))
-                if not under_way:
+                while (
+                    waiting and len(self._under_way) < self._concurrency and not self._should_stop()
+                ):
+                    known = waiting.pop()
+                    self._under_way[asyncio.create_task(self._observe(known))] = known.path
+                if not self._under_way:
                     break
-                done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-                await asyncio.gather(*done)
+                done, _ = await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    path = self._under_way.pop(task)
+                    if task.cancelled():
+                        unseen.append(path)
+                    else:
+                        task.result()
         finally:
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
-        if waiting:
-            await sync_to_async(self._give_back)([known.path for known in waiting])
+            self._stop_observing()
+            await asyncio.gather(*self._under_way, return_exceptions=True)
+        if unseen or waiting:
+            await sync_to_async(self._give_back)([*unseen, *(known.path for known in waiting)])
+
+    def _stop_observing(self) -> None:
+        for task in self._under_way:
+            task.cancel()
 
     def _should_stop(self) -> bool:
         stopped = self.result.cancelled or bool(self.result.failure)
@@ -283,9 +297,13 @@ class Crawl:
         self._progress.requests += stats.requests - self._requests_counted
         self._progress.bytes_received += stats.bytes_received - self._bytes_counted
         self._requests_counted, self._bytes_counted = stats.requests, stats.bytes_received
-        self.result.cancelled |= await sync_to_async(self._progress.write)(
+        is_cancelled = await sync_to_async(self._progress.write)(
             self._clock(), paused_for=self._client.paused_for
         )
+        if is_cancelled and not self.result.cancelled:
+            # A person who cancels waits for no repository of 20,000 tags.
+            self.result.cancelled = True
+            self._stop_observing()
         await sync_to_async(self._on_progress)()
 
 

@@ -10,7 +10,7 @@ from registry_browser.deletion.requests import approve, request_run, request_und
 from registry_browser.deletion.store import plan_deletion
 from registry_browser.deletion.work import SliceResult, note_sync, sync_due, work_on
 from registry_browser.models import DeletionItem, DeletionPlan, Registry, SyncTrigger
-from registry_browser.oci.transport import Retries, Timeouts
+from registry_browser.oci.transport import Retries
 from registry_browser.sync import run as sync_run
 from registry_browser.sync.connect import connect
 from registry_browser.sync.registries import RegistryDetails, add_registry
@@ -27,7 +27,6 @@ DAY = timedelta(days=1)
 impatient = partial(
     connect,
     retries=Retries(attempts=2, first_wait=0.0, longest_wait=0.0),
-    timeouts=Timeouts(connect=2.0, silence=2.0, total=5.0),
 )
 """Two tries a request, no waiting in between."""
 

@@ -36,7 +36,7 @@ from registry_browser.models import (
 from registry_browser.notifications.endpoints import open_endpoint
 from registry_browser.notifications.receive import receive
 from registry_browser.notifications.run import note_run, take_due
-from registry_browser.oci.transport import Retries, Timeouts
+from registry_browser.oci.transport import Retries
 from registry_browser.sync.connect import connect
 from registry_browser.sync.explain import settle_held
 from registry_browser.sync.registries import RegistryDetails, add_registry
@@ -56,7 +56,6 @@ START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 _connect = partial(
     connect,
     retries=Retries(attempts=1, first_wait=0.0, longest_wait=0.0),
-    timeouts=Timeouts(connect=2.0, silence=2.0, total=5.0),
 )
 
 

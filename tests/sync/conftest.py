@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry_browser.models import Registry, SyncRun, SyncTrigger
-from registry_browser.oci.transport import Retries, Timeouts
+from registry_browser.oci.transport import Retries
 from registry_browser.sync.connect import connect
 from registry_browser.sync.registries import RegistryDetails, add_registry
 from registry_browser.sync.requests import request_sync
@@ -27,7 +27,6 @@ START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 impatient = partial(
     connect,
     retries=Retries(attempts=2, first_wait=0.0, longest_wait=0.0),
-    timeouts=Timeouts(connect=2.0, silence=2.0, total=5.0),
 )
 """Two tries a request, no waiting in between."""
 
@@ -73,8 +72,20 @@ class Sync:
         self.clock.advance(minutes=10)
         return request_sync(registry, trigger=SyncTrigger.SCHEDULE, now=self.clock(), **wanted)
 
-    def slice(self, run: SyncRun, *, seconds: float = 60.0) -> SliceResult:
-        return work_on(run.pk, clock=self.clock, seconds=seconds, connect=self.connect)
+    def slice(
+        self,
+        run: SyncRun,
+        *,
+        seconds: float = 60.0,
+        on_progress: Callable[[], None] = lambda: None,
+    ) -> SliceResult:
+        return work_on(
+            run.pk,
+            clock=self.clock,
+            seconds=seconds,
+            on_progress=on_progress,
+            connect=self.connect,
+        )
 
     def finish(self, run: SyncRun) -> SyncRun:
         while self.slice(run) is SliceResult.MORE:

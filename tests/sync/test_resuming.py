@@ -361,6 +361,27 @@ def test_a_run_that_is_cancelled_in_the_middle_keeps_what_it_has(
     assert recorded.tags(company) == recorded.served_tags(fake)
 
 
+def test_who_cancels_does_not_wait_for_a_repository_that_is_being_read(
+    company: Registry, fake: FakeRegistry, sync: Sync, clock: Clock
+) -> None:
+    fake.faults.on("GET", "/team/app-3/manifests/", hold := Hold())
+    run = sync.request(company)
+
+    def cancel() -> None:
+        if hold.arrived.is_set():
+            cancel_sync(run, actor="admin", now=clock())
+
+    assert sync.slice(run, on_progress=cancel) is SliceResult.OVER
+    run.refresh_from_db()
+    assert run.state == RunState.CANCELLED
+    states = SyncItem.objects.filter(run=run).values_list("path", "state")
+    assert dict(states)["team/app-3"] == ItemState.QUEUED
+
+    hold.release()
+    assert sync(company).state == RunState.DONE
+    assert recorded.tags(company) == recorded.served_tags(fake)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_registry_that_somebody_else_crawls_is_left_to_them(
     transactional_db: None, company: Registry, fake: FakeRegistry, sync: Sync
