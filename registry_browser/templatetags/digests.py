@@ -9,6 +9,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from registry_browser.templatetags.icons import icon
+from registry_browser.templatetags.markup import filled
 
 register = Library()
 
@@ -32,18 +33,21 @@ def mark(digest: Any, large: bool = False) -> SafeString:
     return _drawn(_parts(digest)[1], large)
 
 
+# The height of a bar for each hex digit, as a step of the path.
+_BARS = {
+    f"{digit:x}": f"v-{height}m0 {height}"
+    for digit, height in ((digit, 2 + round(digit * 2 / 3)) for digit in range(16))
+}
+
+
 @lru_cache(maxsize=4096)
 def _drawn(encoded: str, large: bool) -> SafeString:
-    bars = "m3 0".join(
-        f"v-{height}m0 {height}" for height in (2 + round(int(d, 16) * 2 / 3) for d in encoded[:6])
-    )
-    return format_html(
-        '<svg class="mark hue-{}" width="{}" height="{}" viewBox="0 0 17 12" aria-hidden="true">'
-        '<path d="M1 12{}"/></svg>',
-        hue_of(encoded),
-        34 if large else 17,
-        24 if large else 12,
-        bars,
+    width, height = (34, 24) if large else (17, 12)
+    bars = "m3 0".join(_BARS[digit] for digit in encoded[:6])
+    # Numbers and hex digits alone, so there is nothing to escape.
+    return SafeString(
+        f'<svg class="mark hue-{hue_of(encoded)}" width="{width}" height="{height}"'
+        f' viewBox="0 0 17 12" aria-hidden="true"><path d="M1 12{bars}"/></svg>'
     )
 
 
@@ -64,17 +68,17 @@ def chip(
     algorithm, encoded = _parts(value)
     whole = f"{algorithm}:{encoded}"
     named = subject or algorithm != "sha256"
-    inner = format_html(
-        '{}<code data-whole="{}">{}{}</code>',
-        mark(whole),
+    around, opening = ("span", SafeString("<span")) if url is None else ("a", _link(url))
+    return filled(
+        '<span class="digest{}">{} title="{}">{}<code data-whole="{}">{}{}</code></{}>{}</span>',
+        " gone" if gone else "",
+        opening,
+        whole,
+        _drawn(encoded, large=False),
         whole,
         _algorithm(algorithm) if named else "",
         encoded[:size],
-    )
-    return format_html(
-        '<span class="digest{}">{}{}</span>',
-        " gone" if gone else "",
-        _linked(inner, url, whole),
+        around,
         _copy_button(encoded[:size]) if copy else "",
     )
 
@@ -132,18 +136,16 @@ def _parts(value: Any) -> tuple[str, str]:
 
 
 def _algorithm(name: str) -> SafeString:
-    return format_html('<span class="algorithm">{}:</span>', name)
+    return filled('<span class="algorithm">{}:</span>', name)
 
 
-def _linked(inner: SafeString, url: str | None, whole: str) -> SafeString:
-    if url is None:
-        return format_html('<span title="{}">{}</span>', whole, inner)
-    return format_html('<a class="quiet" href="{}" title="{}">{}</a>', url, whole, inner)
+def _link(url: str) -> SafeString:
+    return filled('<a class="quiet" href="{}"', url)
 
 
 def _copy_button(shown: str) -> SafeString:
     # The script takes the whole value from the chip, so that a long table does not say it twice.
-    return format_html(
+    return filled(
         '<button class="copy scripted" type="button" aria-label="Copy digest {}">{}</button>',
         shown,
         icon("copy"),

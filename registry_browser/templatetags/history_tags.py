@@ -7,20 +7,33 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.template import Library
-from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from registry_browser.queries.history_times import between_in_words
 from registry_browser.queries.history_times import written as as_written
+from registry_browser.templatetags.addresses import address
 from registry_browser.templatetags.digests import chip
+from registry_browser.templatetags.icons import icon
+from registry_browser.templatetags.markup import filled
 from registry_browser.templatetags.times import date
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from django.utils.safestring import SafeString
+    from registry_browser.queries.history_events import EventRow
 
 register = Library()
+
+_ICONS = {"moved": "arrow-right", "created": "plus", "deleted": "minus", "restored": "undo"}
+# Of the path of its repository, the tag, the digest that went and the one that came.
+_SENTENCES = {
+    "moved": "{0}{1} moved from {2} to {3}",
+    "deleted": "{0}{1} deleted, was {2}",
+    "restored": "{0}{1} seen again at {3}",
+    "created": "{0}{1} created at {3}",
+    "first": "{0}{1} first seen at {3}",
+}
 
 
 @register.filter
@@ -49,15 +62,55 @@ def between(start: datetime, end: datetime) -> str:
 
 
 @register.simple_tag
-def linked_digest(digest: str, url: str, gone: bool = False) -> SafeString:
-    """A digest chip in a sentence; `url` is empty where its registry was removed."""
-    return chip(digest, url=url or None, gone=gone, copy=False)
+def event_icon(event: EventRow) -> SafeString:
+    """The icon before an event's sentence."""
+    return icon(_ICONS[event.kind])
+
+
+@register.simple_tag
+def event_sentence(event: EventRow, with_path: bool = False) -> SafeString:
+    """What a tag did: "stable moved from 0b7318a6c82d to 993d8835f4ae", after its repository's path
+    on pages of several. Everything is a link, unless its registry was removed.
+    """
+    sentence = "first" if event.is_first_sight else event.kind
+    return filled(
+        _SENTENCES[sentence],
+        _repository(event) if with_path else "",
+        _name(event),
+        _event_digest(event, event.old_digest, event.is_old_gone),
+        _event_digest(event, event.new_digest, event.is_new_gone),
+    )
+
+
+def _repository(event: EventRow) -> SafeString:
+    path = f"{event.registry}/{event.path}"
+    if not event.place:
+        return filled('<span class="breakable">{}</span>:', path)
+    return filled(
+        '<span class="breakable"><a class="quiet" href="{}">{}</a></span>:',
+        address("history", event.place, event.path),
+        path,
+    )
+
+
+def _name(event: EventRow) -> SafeString:
+    if not event.place:
+        return filled('<span class="name">{}</span>', event.tag)
+    there = address("history", event.place, event.path, event.tag)
+    return filled('<a class="quiet name" href="{}">{}</a>', there, event.tag)
+
+
+def _event_digest(event: EventRow, digest: str, gone: bool) -> SafeString:
+    if not digest:
+        return SafeString("")
+    url = address("manifest", event.place, event.path, digest) if event.place else None
+    return chip(digest, url=url, gone=gone, copy=False)
 
 
 @register.simple_tag
 def digest_at(registry: str, path: str, digest: str) -> SafeString:
     """A digest chip that leads to the manifest, where the registry is still connected."""
-    url = reverse("manifest", args=[registry, path, digest]) if registry and path else None
+    url = address("manifest", registry, path, digest) if registry and path else None
     return chip(digest, url=url)
 
 
@@ -74,7 +127,7 @@ def compared_url(change: Any) -> str:
     """
     if (sides := change.compared) is None:
         return ""
-    return f"{reverse('compare')}?{urlencode(dict(zip('ab', sides, strict=True)))}"
+    return _compared(*sides)
 
 
 @register.simple_tag
@@ -92,5 +145,9 @@ def day_url(place: Any, events: Sequence[Any], kept: str) -> str:
     if not (was and became) or was == became:
         return ""
     name = ":".join(("/".join(place.args[:2]), place.tag))
-    sides = {"a": f"{name}@{{{as_written(start)}}}", "b": f"{name}@{{{as_written(end)}}}"}
-    return f"{reverse('compare')}?{urlencode(sides)}"
+    return _compared(f"{name}@{{{as_written(start)}}}", f"{name}@{{{as_written(end)}}}")
+
+
+def _compared(a: str, b: str) -> str:
+    # A query may hold what references are made of as it is.
+    return f"{address('compare')}?{urlencode({'a': a, 'b': b}, safe='/:@')}"

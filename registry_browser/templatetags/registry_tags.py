@@ -3,6 +3,7 @@
 from django.template import Library
 
 from registry_browser.templatetags import (
+    addresses,
     boxes,
     controls,
     digests,
@@ -16,7 +17,7 @@ from registry_browser.templatetags import (
 
 register = Library()
 
-PARTS = (boxes, controls, digests, fields, figures, icons, pictures, states, times)
+PARTS = (addresses, boxes, controls, digests, fields, figures, icons, pictures, states, times)
 
 for part in PARTS:
     register.tags.update(part.register.tags)

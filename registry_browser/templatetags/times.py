@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from django.template import Context, Library
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from registry_browser.templatetags.figures import unknown
+from registry_browser.templatetags.markup import filled
 
 register = Library()
 
@@ -133,9 +133,5 @@ def _now(context: Context) -> datetime:
 def _time(when: datetime, text: str) -> SafeString:
     if when.tzinfo is None:
         raise ValueError(f"{when} has no time zone")
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        f"{when.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        absolute(when),
-        text,
-    )
+    second = when.astimezone(UTC).isoformat(timespec="seconds")[:19]
+    return filled('<time datetime="{}Z" title="{}">{}</time>', second, absolute(when), text)

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.urls import reverse
-
 from registry_browser.queries.history_lanes import SLICES, Lane
 from registry_browser.queries.history_times import between_in_words, in_words, written
 
@@ -42,7 +40,6 @@ class Box:
     label: str = ""
     short: str = ""
     fact: str = ""
-    url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +55,13 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnLane:
+    """What `{% lane_picture %}` draws. `registry` is empty where it was removed."""
+
+    registry: str
+    path: str
+    tag: str
     name: str
     title: str
-    url: str
     summary: str
     boxes: list[Box]
     bands: list[Box]
@@ -149,15 +150,16 @@ def draw(lanes: Sequence[Lane], shown: Window, *, with_path: bool) -> list[Drawn
 def _draw(lane: Lane, shown: Window, with_path: bool) -> DrawnLane:
     title = f"{lane.path}:{lane.tag}" if with_path else lane.tag
     short_path = lane.path.rpartition("/")[2]
-    url = reverse("history", args=[lane.registry, lane.path, lane.tag]) if lane.registry else ""
     ends = {span.since_seen_at for span in lane.spans}
     bands = [band for span in lane.spans for band in _bands(span, shown, ends)]
     return DrawnLane(
+        registry=lane.registry,
+        path=lane.path,
+        tag=lane.tag,
         name=f"{short_path}:{lane.tag}" if with_path else lane.tag,
         title=title,
-        url=url,
         summary=_summary(lane, title),
-        boxes=[_box(span, lane, title, shown) for span in lane.spans],
+        boxes=[_box(span, title, shown) for span in lane.spans],
         bands=bands,
         bars=_bars(lane.slices, shown),
     )
@@ -173,7 +175,7 @@ def _summary(lane: Lane, title: str) -> str:
     return f"{title} had {len(lane.spans)} images in this window, {state} to {_hex(last)[:12]}"
 
 
-def _box(span: Span, lane: Lane, title: str, shown: Window) -> Box:
+def _box(span: Span, title: str, shown: Window) -> Box:
     start = shown.place(span.since_seen_at)
     end = shown.place(span.until_seen_at) if span.until_seen_at else 100.0
     width = min(max(end - start, _LEAST), 100.0)
@@ -181,7 +183,6 @@ def _box(span: Span, lane: Lane, title: str, shown: Window) -> Box:
     label = next((_hex(span)[:digits] for digits, least in _LABELS if width >= least), "")
     until = f" until {in_words(span.until_seen_at)}" if span.until_seen_at else ""
     verb = "was" if span.until_seen_at else "is"
-    url = reverse("manifest", args=[lane.registry, lane.path, span.digest]) if lane.registry else ""
     return Box(
         x=f"{_short(start)}%",
         width=f"{_short(width)}%",
@@ -189,7 +190,6 @@ def _box(span: Span, lane: Lane, title: str, shown: Window) -> Box:
         label=label,
         short=_hex(span)[:4] if width >= _SHORT_LABEL else "",
         fact=f"{title} {verb} {_hex(span)[:12]} since {in_words(span.since_seen_at)}{until}",
-        url=url,
     )
 
 

@@ -49,8 +49,8 @@ def test_every_part_that_pages_can_write_is_in_the_catalogue() -> None:
         name for name in registry_tags.register.tags if not re.search(rf"{{% {name}\b", sources)
     ]
     filters = [name for name in registry_tags.register.filters if f"|{name}" not in sources]
-    assert sorted(tags + filters) == ["kept", "mark", "paginator", "plain_bytes", "platform",
-                                      "query", "swap"]  # fmt: skip
+    assert sorted(tags + filters) == ["address", "kept", "mark", "paginator", "plain_bytes",
+                                      "platform", "query", "swap"]  # fmt: skip
 
 
 def test_no_two_parts_share_a_name() -> None:
