@@ -41,8 +41,9 @@ class DifferenceRow:
     @property
     def is_back(self) -> bool:
         """It ended as it is known to have begun."""
-        known = Certainty.BETWEEN not in (self.before.certainty, self.after.certainty)
-        return known and self.before.digests == self.after.digests
+        sure = {Certainty.KNOWN, Certainty.ABSENT}
+        is_sure = {self.before.certainty, self.after.certainty} <= sure
+        return is_sure and self.before.digests == self.after.digests
 
     @property
     def compared(self) -> tuple[str, str] | None:

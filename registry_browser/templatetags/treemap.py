@@ -23,8 +23,11 @@ CAPTION = 24
 _GAP = 1.0
 _LINE = 16
 _LETTER = 6.6
+_NAME_LETTER = 7.5
+_STRONG_LETTER = 8.4
 _LEAST = 3.0
-"""Pixels: a caption, half the gap between cells, a line of text, a letter, the least side drawn."""
+"""Pixels: a caption, half the gap between cells, a line of text, a letter of a figure, of a name
+and of a strong name in the widest face that pages are held against, the least side drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +96,22 @@ class _Picture:
 
     def _frame(self, node: MapNode, box: Box) -> str:
         """A namespace around its parts, with its name and figure above them."""
-        name = _fitting(node.name, box.width * 0.62)
         figure = " ".join(split_bytes(node.size))
-        after = 8 + len(name) * 7.4 + 10
-        has_room = after + len(figure) * _LETTER < box.width
+        whole = 16 + len(node.name) * _STRONG_LETTER
+        with_figure = whole + 8 + len(figure) * _LETTER
+        name = _fitting(node.name, box.width - 16, _STRONG_LETTER)
         return format_html(
             '<a href="{}" aria-label="{}"><svg {}><title>{}</title>'
             '<rect class="frame" width="100%" height="100%"/>'
-            '<text class="strong" x="8" y="16">{}</text>{}</svg></a>',
+            '<text class="strong" x="8" y="16">{}{}</text></svg></a>',
             self._href(node),
             self._fact(node),
             self._at(box),
             self._fact(node),
             name,
-            format_html('<text class="figure" x="{}" y="16">{}</text>', _short(after), figure)
-            if has_room
+            # One text, so that the figure begins where the name ends, in whatever face.
+            format_html('<tspan class="figure" dx="8">{}</tspan>', figure)
+            if with_figure < box.width
             else "",
         )
 
@@ -147,10 +151,11 @@ class _Picture:
             # Hex is cut where it ends to fit, as digest chips are.
             lines = [("figure", node.name[: int((width - 12) / _LETTER)])]
         else:
-            lines = [("strong" if is_top else "", _fitting(node.name, width - 12))]
+            letter = _STRONG_LETTER if is_top else _NAME_LETTER
+            lines = [("strong" if is_top else "", _fitting(node.name, width - 12, letter))]
         lines.append(("figure", " ".join(split_bytes(node.size))))
         if node.kind == NodeKind.SHARED:
-            lines.append(("", "by two or more"))
+            lines.append(("", _fitting("by two or more", width - 12, _NAME_LETTER)))
         elif node.reclaimable:
             lines.append(("figure reclaimable", f"{_number(node)} reclaimable"))
         fitting = [
@@ -218,8 +223,8 @@ def _number(node: MapNode) -> str:
     return number if unit == split_bytes(node.size)[1] else f"{number} {unit}"
 
 
-def _fitting(text: str, width: float) -> str:
-    letters = int(width / _LETTER)
+def _fitting(text: str, width: float, letter: float) -> str:
+    letters = int(width / letter)
     if len(text) <= letters:
         return text
     return f"{text[: letters - 1]}…" if letters > 3 else ""

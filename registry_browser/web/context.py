@@ -35,7 +35,7 @@ _PLACE_OF_PATH = {
     "": "Overview",
 }
 # Views of a place that belong to Space, whatever registry or path they are of.
-_SPACE_VIEWS = ("space", "dangling", "sharing")
+_SPACE_VIEWS = ("space", "dangling", "sharing", "layers")
 
 
 @cache
@@ -58,7 +58,7 @@ class Page:
     @property
     def place(self) -> str:
         """Which of `places` is this page's, "" for none."""
-        about = self._request.path.rpartition("/-/")[2]
+        about = self._request.path.rpartition("/-/")[2].partition("/")[0]
         if about in _SPACE_VIEWS:
             return "Space"
         return _PLACE_OF_PATH.get(self._request.path.split("/")[1], "")

@@ -18,7 +18,7 @@ from registry_browser.queries.references import Explanation
 from registry_browser.queries.tree import breadcrumbs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from django.http import HttpResponseBase
@@ -29,12 +29,17 @@ Crumbs = list[tuple[str, str | None]]
 
 
 class NotHere(Exception):
-    """The record does not hold what an address names."""
+    """The record does not hold what an address names. `back` are the nearest pages that it has,
+    as (name, address).
+    """
 
-    def __init__(self, explanation: Explanation, crumbs: Crumbs) -> None:
+    def __init__(
+        self, explanation: Explanation, crumbs: Crumbs, back: Sequence[tuple[str, str]] = ()
+    ) -> None:
         super().__init__(explanation.heading)
         self.explanation = explanation
         self.crumbs = crumbs
+        self.back = back
 
 
 def explain_absence(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -45,7 +50,11 @@ def explain_absence(view: Callable[..., HttpResponseBase]) -> Callable[..., Http
         try:
             return view(request, *args, **kwargs)
         except NotHere as absent:
-            context = {"explanation": absent.explanation, "crumbs": absent.crumbs}
+            context = {
+                "explanation": absent.explanation,
+                "crumbs": absent.crumbs,
+                "back": absent.back,
+            }
             return render(request, "browse/not_here.html", context, status=404)
 
     return explaining
@@ -92,6 +101,7 @@ def no_such_place(registry: Registry, path: str) -> NotHere:
             "It may be newer than the last sync, or not readable with the stored credentials.",
         ),
         place_crumbs(registry, path),
+        [(registry.name, reverse("place", args=[registry.name]))],
     )
 
 

@@ -106,6 +106,20 @@ def test_a_tag_that_came_and_went_between_two_moments_is_named(
     assert (row.tag, row.changes, row.is_back) == ("stable", 2, True)
 
 
+def test_what_nobody_knew_at_first_did_not_come_back(place: tuple[Record, Repository]) -> None:
+    record, repository = place
+    trail = Trail(record, repository)
+    trail.look(minute(10), {"stable": "b"})
+    trail.look(minute(20), {})
+
+    page = changed_between(repository_scope(repository), minute(0), minute(30))
+
+    [row] = page.rows
+    assert row.before.certainty == Certainty.UNKNOWN
+    assert row.after.certainty == Certainty.ABSENT
+    assert not row.is_back
+
+
 def test_the_spans_of_a_tag_are_its_life(place: tuple[Record, Repository]) -> None:
     record, repository = place
     trail = Trail(record, repository)

@@ -150,3 +150,12 @@ def test_names_that_do_not_fit_are_cut_and_stay_in_the_tooltip() -> None:
 
 def test_names_from_a_registry_are_escaped() -> None:
     assert "<b>" not in drawn(node("<b>", 10), registry="prod").replace("&lt;b&gt;", "")
+
+
+def test_a_name_that_does_not_fit_ends_in_an_ellipsis() -> None:
+    parts = (node(f"a-registry-with-a-long-name-{number}", 10**6) for number in range(50))
+
+    names = re.findall(r">(a-r[^<]*)</text>", drawn(*parts, registry=""))
+
+    assert len(names) == 100
+    assert all(name.endswith("…") for name in names)

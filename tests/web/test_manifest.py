@@ -77,9 +77,27 @@ def test_a_platform_of_a_tag_has_its_own_address(viewer: Client) -> None:
     assert "Child of a live index" in page
     assert '<span aria-current="page">linux/amd64</span>' in page
     assert "docker pull --platform linux/amd64 registry.example/team/web:1.0" in page
-    assert "has no image for linux/s390x" in text_of(
-        viewer, "/r/prod/team/web/-/tags/1.0?platform=linux/s390x", status=404
-    )
+
+
+def test_a_platform_that_a_tag_lacks_leads_to_those_it_has(viewer: Client) -> None:
+    filled()
+
+    page = text_of(viewer, "/r/prod/team/web/-/tags/1.0?platform=linux/s390x", status=404)
+
+    assert "1.0 has no image for linux/s390x" in page
+    assert "It has: linux/amd64, linux/arm64." in page
+    assert '<span aria-current="page">linux/s390x</span>' in page
+    assert 'href="/r/prod/team/web/-/tags/1.0">team/web:1.0</a>' in page
+    assert 'href="/r/prod/team/web/">team/web</a>' in page
+
+
+def test_the_platform_of_a_tag_that_is_one_image_is_that_image(viewer: Client) -> None:
+    record = Record()
+    record.tag(record.repository("team/web"), "1.0", record.image("only"))
+
+    page = text_of(viewer, "/r/prod/team/web/-/tags/1.0?platform=linux/amd64")
+
+    assert "docker pull registry.example/team/web:1.0" in page
 
 
 def test_layers_show_their_commands_sizes_and_sharing(viewer: Client) -> None:
@@ -103,7 +121,7 @@ def test_everything_around_a_manifest_is_on_its_page(viewer: Client) -> None:
     assert "/r/prod/team/web/-/tags/latest" in page
     assert "SPDX SBOM" in page
     assert "/r/prod/team/copy/-/manifests/" in page
-    assert "Reconstructed Dockerfile" in page
+    assert "Show a reconstructed Dockerfile" in page
     assert f"{AMD}/config" in page and f"{AMD}/raw" in page
 
 
@@ -168,7 +186,7 @@ def test_what_could_not_be_read_shows_why_and_its_bytes(viewer: Client) -> None:
 
     assert "could not be read" in page
     assert "It is odd: &lt;script&gt;" in page
-    assert "Raw manifest, here" in page
+    assert "Show the raw manifest" in page
 
 
 def test_an_artifact_lists_its_blobs_and_is_pulled_with_oras(viewer: Client) -> None:

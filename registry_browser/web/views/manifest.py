@@ -42,9 +42,14 @@ def tag(request: HtmxRequest, registry: str, path: str, tag: str) -> HttpRespons
         raise _no_such_tag(found, tag)
     platform = request.GET.get("platform", "")
     siblings = _platforms(known) if platform else []
-    child = next((each for each in siblings if each.platform == platform), None)
-    if platform and child is None:
-        raise _no_such_platform(found, tag, platform)
+    child = _of_platform(siblings, platform)
+    if child is not None:
+        platform = child.platform
+    elif platform and platform == known.manifest.platform:
+        # No index, and the one image there is.
+        platform = ""
+    elif platform:
+        raise _no_such_platform(found, known, platform, siblings)
     digest = child.digest if child else known.manifest.digest
     page = manifest_page(found, digest, tag=tag, platform=platform)
     if page is None:
@@ -131,6 +136,13 @@ def _platforms(tag: Tag) -> list[ChildRow]:
     return [child for child in children if child.platform and not child.is_attestation]
 
 
+def _of_platform(children: list[ChildRow], platform: str) -> ChildRow | None:
+    """The child of this platform; without a version of Windows, the first of any version."""
+    exact = (each for each in children if each.platform == platform)
+    other = (each for each in children if each.platform.partition(" ")[0] == platform)
+    return next(exact, None) or next(other, None)
+
+
 def _short(digest: str) -> str:
     algorithm, _, encoded = digest.partition(":")
     return f"{algorithm}:{encoded[:12]}"
@@ -145,10 +157,13 @@ def _no_such_tag(repository: Repository, tag: str) -> NotHere:
     return _absent(repository, f"The tag {tag} is not in {repository.path}", "Tag", tag, sentence)
 
 
-def _no_such_platform(repository: Repository, tag: str, platform: str) -> NotHere:
-    sentence = "The tag points to something that names no such platform."
-    heading = f"{tag} has no image for {platform}"
-    return _absent(repository, heading, "Platform", platform, sentence, tag)
+def _no_such_platform(
+    repository: Repository, tag: Tag, platform: str, children: list[ChildRow]
+) -> NotHere:
+    there = ", ".join(each.platform for each in children) or tag.manifest.platform
+    sentence = f"It has: {there}." if there else "What it points to names no platform."
+    heading = f"{tag.name} has no image for {platform}"
+    return _absent(repository, heading, "Platform", platform, sentence, tag.name)
 
 
 def _no_such_digest(repository: Repository, digest: str) -> NotHere:
@@ -167,8 +182,15 @@ def _absent(
     repository: Repository, heading: str, kind: str, value: str, sentence: str, tag: str = ""
 ) -> NotHere:
     registry = repository.registry
+    where = [registry.name, repository.path]
     understood = [("Registry", registry.name), ("Repository", repository.path)]
     understood += [("Tag", tag)] if tag else []
+    back = [(repository.path, reverse("place", args=where))]
+    crumbs = place_crumbs(registry, repository.path, _short(value) if kind == "Digest" else value)
+    if tag:
+        url = reverse("tag", args=[*where, tag])
+        back = [(f"{repository.path}:{tag}", url), *back]
+        crumbs = [*crumbs[:-1], (tag, url), crumbs[-1]]
     return NotHere(
         Explanation(
             heading,
@@ -176,5 +198,6 @@ def _absent(
             sentence,
             "It may be newer than the last sync. The repository's page shows all that is known.",
         ),
-        place_crumbs(registry, repository.path, value if kind == "Tag" else _short(value)),
+        crumbs,
+        back,
     )

@@ -174,9 +174,13 @@ def _parts(request: HtmxRequest, place: Place, figures: SpaceFigures) -> dict[st
     selected = [path for path in request.GET.getlist("select") if is_valid_path(path)][:MOST]
     # A repository has no places in it: its map is of layers, and the table lists those.
     drawn = _map(place, with_shared) if view == "map" or place.namespace is None else None
+    has_namespaces = any(row.is_namespace for row in listing.rows)
     return {
         "view": view,
         "by": "stored" if with_shared else "exclusive",
+        # What is right below, in one word and in its plural.
+        "part": "namespace" if has_namespaces else "repository",
+        "parts": "namespaces" if has_namespaces else "repositories",
         "query": "" if with_shared else "?by=exclusive",
         "map": drawn,
         "listing": listing,
