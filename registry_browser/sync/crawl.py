@@ -15,6 +15,7 @@ crawl: its connection, its transaction, its advisory lock.
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -129,17 +130,17 @@ class Crawl:
         """Claim repositories and observe `concurrency` of them at a time. What nobody got to see
         to its end is given back.
         """
-        waiting: list[KnownRepository] = []
+        waiting: deque[KnownRepository] = deque()
         unseen: list[str] = []
         try:
             while True:
                 if not waiting and not self._should_stop():
-                    waiting = await sync_to_async(self._claim)()
+                    waiting.extend(await sync_to_async(self._claim)())
                     self.result.finished = not waiting
                 while (
                     waiting and len(self._under_way) < self._concurrency and not self._should_stop()
                 ):
-                    known = waiting.pop()
+                    known = waiting.popleft()
                     self._under_way[asyncio.create_task(self._observe(known))] = known.path
                 if not self._under_way:
                     break

@@ -34,7 +34,7 @@ def request_sync(
     believe_absences: bool = False,
 ) -> SyncRun:
     """The run that will do this: a new one, or the active run of the registry, widened by what is
-    asked.
+    asked, unless a person has cancelled it.
 
     Without `paths` the whole registry is synced. The registry's row is locked meanwhile, so that
     two requests at the same moment end in one run.
@@ -45,6 +45,11 @@ def request_sync(
         # us while we wait for their items.
         active = SyncRun.objects.filter(registry=registry, state__in=ACTIVE)
         run = active.select_for_update(no_key=True).first()
+        if run is not None and run.cancel_requested:
+            # Whoever works on it is about to stop, and would leave undone what is asked now.
+            run.state, run.finished_at = RunState.CANCELLED, now
+            run.save(update_fields=["state", "finished_at"])
+            run = None
         if run is None:
             run = SyncRun(
                 registry=registry, trigger=trigger, actor=actor, created_at=now, whole=not paths

@@ -156,7 +156,9 @@ def _conclude(run: SyncRun, crawled: CrawlResult, clock: Clock) -> SliceResult:
         _fail(run, crawled.failure, clock())
         return SliceResult.OVER
     if crawled.cancelled:
-        _finish(run, RunState.CANCELLED, clock())
+        with transaction.atomic():
+            Registry.objects.hold(run.registry_id)
+            _finish(run, RunState.CANCELLED, clock())
         return SliceResult.OVER
     if not crawled.finished:
         return SliceResult.MORE

@@ -382,6 +382,40 @@ def test_who_cancels_does_not_wait_for_a_repository_that_is_being_read(
     assert recorded.tags(company) == recorded.served_tags(fake)
 
 
+def test_what_is_asked_for_while_a_run_is_being_cancelled_is_done_by_the_next(
+    company: Registry, sync: Sync, clock: Clock
+) -> None:
+    stopping = sync.request(company)
+    sync.slice(stopping, seconds=0)
+    cancel_sync(stopping, actor="admin", now=clock())
+
+    asked = sync.request(company, paths=["team/app-3"])
+
+    assert asked != stopping
+    assert sync.slice(stopping) is SliceResult.OVER
+    stopping.refresh_from_db()
+    assert stopping.state == RunState.CANCELLED
+    assert sync.finish(asked).state == RunState.DONE
+    assert recorded.item(asked, "team/app-3").state == ItemState.DONE
+
+
+def test_what_somebody_waits_for_is_read_before_all_else(
+    company: Registry, fake: FakeRegistry, sync: Sync
+) -> None:
+    Registry.objects.filter(pk=company.pk).update(concurrency=1)
+    sync(company)
+    fake.forget_requests()
+    run = sync.request(company)
+    sync.slice(run, seconds=0)
+    request_sync(company, trigger=SyncTrigger.NOTIFICATION, now=START, paths=["team/app-4"])
+
+    sync.finish(run)
+
+    listed = [seen.path for seen in fake.requests if seen.path.endswith("/tags/list")]
+    assert listed[0] == "/v2/team/app-4/tags/list"
+    assert len(listed) == 6
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_registry_that_somebody_else_crawls_is_left_to_them(
     transactional_db: None, company: Registry, fake: FakeRegistry, sync: Sync
