@@ -18,7 +18,6 @@ from django.utils import timezone
 from registry_browser.deletion import protections
 from registry_browser.deletion import requests as deletion_requests
 from registry_browser.deletion import work as deletion_work
-from registry_browser.deletion.lock import is_deleting
 from registry_browser.history import audit, seals
 from registry_browser.history.verify import verify
 from registry_browser.models import (
@@ -33,6 +32,7 @@ from registry_browser.models import (
     SyncRun,
     SyncTrigger,
 )
+from registry_browser.models.work_lock import CRAWL, DELETION
 from registry_browser.notifications.receive import Receipt, receive
 from registry_browser.notifications.run import (
     forget_old_deliveries,
@@ -43,7 +43,6 @@ from registry_browser.notifications.run import (
 from registry_browser.sync.connect import connect
 from registry_browser.sync.explain import settle_held
 from registry_browser.sync.listing import is_followed
-from registry_browser.sync.lock import is_crawled
 from registry_browser.sync.locked import apply_locks
 from registry_browser.sync.place_figures import forget_old_figures
 from registry_browser.sync.requests import request_sync
@@ -399,7 +398,7 @@ def orphaned_deletions(now: datetime) -> list[DeletionPlan]:
         plan
         for plan in plans
         if plan.sync_run_id not in syncing
-        and (plan.registry_id is None or not is_deleting(plan.registry_id))
+        and (plan.registry_id is None or not DELETION.is_taken(plan.registry_id))
     ]
 
 
@@ -410,7 +409,7 @@ def orphaned_runs(now: datetime) -> list[SyncRun]:
         Q(heartbeat_at__lt=silent_since) | Q(heartbeat_at=None, created_at__lt=silent_since),
         state__in=ACTIVE,
     )
-    return [run for run in runs if not is_crawled(run.registry_id)]
+    return [run for run in runs if not CRAWL.is_taken(run.registry_id)]
 
 
 def forget_old_runs(now: datetime) -> None:

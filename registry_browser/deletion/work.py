@@ -13,7 +13,6 @@ from enum import Enum
 import structlog
 from asgiref.sync import async_to_sync, sync_to_async
 
-from registry_browser.deletion.lock import deletion_lock
 from registry_browser.deletion.progress import freed_bytes, note_what_is_there_again
 from registry_browser.deletion.requests import (
     DeletionRefused,
@@ -37,6 +36,7 @@ from registry_browser.models import (
     SyncRun,
     UndoState,
 )
+from registry_browser.models.work_lock import DELETION
 from registry_browser.oci.client import RegistryClient
 from registry_browser.oci.errors import InvalidEndpoint
 
@@ -75,7 +75,7 @@ def work_on(
     if waiting.registry is None:
         _give_up(waiting, f"The registry {waiting.registry_name} was removed.", clock())
         return SliceResult.OVER
-    with deletion_lock(waiting.registry.pk) as locked:
+    with DELETION.taken(waiting.registry.pk) as locked:
         if not locked:
             return SliceResult.BUSY
         # Read again: whoever held the lock until now may have ended it.

@@ -8,7 +8,7 @@ repository can change figures of others (a layer stops being shared): a small ch
 `sync.places`, to repositories, namespaces and the registry alike; after a large one, those that
 lost or gained an exclusive blob are counted along.
 
-Only one crawl a registry runs at a time (`sync.lock`), so the counts on blobs are never changed by
+Only one crawl a registry runs at a time (`CRAWL`), so the counts on blobs are never changed by
 two at once.
 """
 

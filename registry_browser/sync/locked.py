@@ -6,9 +6,9 @@ from django.db import transaction
 from django.db.models import Q
 
 from registry_browser.models import Registry, Repository
+from registry_browser.models.work_lock import CRAWL
 from registry_browser.sync.figures import refresh_registry, refresh_repositories
 from registry_browser.sync.liveness import refresh_states
-from registry_browser.sync.lock import crawl_lock
 
 BATCH = 200
 """Repositories whose states are computed in one transaction."""
@@ -18,7 +18,7 @@ def apply_locks(registry_id: int, *, now: datetime) -> bool:
     """Compute anew the states of what no tag reaches, in all of the registry. Returns False where a
     crawl is under way: counts change in one place at a time, so it stays due.
     """
-    with crawl_lock(registry_id) as locked:
+    with CRAWL.taken(registry_id) as locked:
         if not locked:
             return False
         registry = Registry.objects.filter(pk=registry_id).first()

@@ -28,6 +28,7 @@ from registry_browser.models import (
     SyncRun,
     Tag,
 )
+from registry_browser.models.work_lock import CRAWL
 from registry_browser.oci.client import RegistryClient
 from registry_browser.oci.errors import InvalidEndpoint
 from registry_browser.oci.probe import probe
@@ -38,7 +39,6 @@ from registry_browser.sync.crawl import Crawl, CrawlResult
 from registry_browser.sync.decide import is_believable
 from registry_browser.sync.figures import refresh_registry
 from registry_browser.sync.listing import Listing, list_repositories
-from registry_browser.sync.lock import crawl_lock
 from registry_browser.sync.place_figures import remember_places
 from registry_browser.sync.progress import recount
 from registry_browser.sync.registries import AUTO
@@ -74,7 +74,7 @@ def work_on(
     active = SyncRun.objects.select_related("registry").filter(pk=run_id, state__in=ACTIVE)
     if (waiting := active.first()) is None:
         return SliceResult.OVER
-    with crawl_lock(waiting.registry_id) as locked:
+    with CRAWL.taken(waiting.registry_id) as locked:
         if not locked:
             return SliceResult.BUSY
         # Read again: whoever held the lock until now may have ended the run.

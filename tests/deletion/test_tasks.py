@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry_browser import tasks
-from registry_browser.deletion.lock import deletion_lock, is_deleting
 from registry_browser.deletion.requests import approve
 from registry_browser.models import (
     DeletionPlan,
@@ -18,6 +17,7 @@ from registry_browser.models import (
     SyncTrigger,
     UndoState,
 )
+from registry_browser.models.work_lock import DELETION
 from tests.builders import push
 from tests.deletion.stage import Clock, Stage
 from tests.deletion.test_run import PATH
@@ -169,8 +169,8 @@ def test_figures_follow_a_lock_though_its_message_is_lost(
 
 
 def test_the_lock_of_one_registry_is_seen_by_others_and_ends(db: None) -> None:
-    with deletion_lock(41) as locked:
+    with DELETION.taken(41) as locked:
         assert locked
-        assert is_deleting(41)
-        assert not is_deleting(42)
-    assert not is_deleting(41)
+        assert DELETION.is_taken(41)
+        assert not DELETION.is_taken(42)
+    assert not DELETION.is_taken(41)

@@ -25,8 +25,8 @@ from registry_browser.models import (
     SyncRun,
     SyncTrigger,
 )
+from registry_browser.models.work_lock import CRAWL
 from registry_browser.sync import crawl, listing
-from registry_browser.sync.lock import crawl_lock, is_crawled
 from registry_browser.sync.removal import remove_registry
 from registry_browser.sync.requests import cancel_sync, request_sync
 from registry_browser.sync.run import SliceResult, work_on
@@ -425,7 +425,7 @@ def test_a_registry_that_somebody_else_crawls_is_left_to_them(
     try:
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s, %s)", [0x52420001, company.pk])
-        assert is_crawled(company.pk)
+        assert CRAWL.is_taken(company.pk)
         assert sync.slice(run) is SliceResult.BUSY
         assert fake.requests == ()
         # Closing alone would let go of it a little later.
@@ -434,7 +434,7 @@ def test_a_registry_that_somebody_else_crawls_is_left_to_them(
     finally:
         other.close()
     assert sync.finish(run).state == RunState.DONE
-    assert not is_crawled(company.pk)
+    assert not CRAWL.is_taken(company.pk)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -472,11 +472,11 @@ def _somebody_waits_for_a_lock() -> bool:
 
 
 def test_the_lock_is_freed_when_the_work_fails(company: Registry) -> None:
-    with pytest.raises(Killed), crawl_lock(company.pk) as locked:
+    with pytest.raises(Killed), CRAWL.taken(company.pk) as locked:
         assert locked
-        assert is_crawled(company.pk)
+        assert CRAWL.is_taken(company.pk)
         raise Killed
-    assert not is_crawled(company.pk)
+    assert not CRAWL.is_taken(company.pk)
     assert connection.is_usable()
 
 
@@ -485,7 +485,7 @@ def test_runs_that_nobody_works_on_are_orphans(company: Registry, sync: Sync, cl
     patience = tasks.ORPHANED_AFTER
     assert tasks.orphaned_runs(clock.now + patience - timedelta(seconds=2)) == []
     assert tasks.orphaned_runs(clock.now + patience + timedelta(seconds=2)) == [run]
-    with crawl_lock(company.pk):
+    with CRAWL.taken(company.pk):
         assert tasks.orphaned_runs(clock.now + patience + timedelta(seconds=2)) == []
     sync.slice(run, seconds=0)
     run.refresh_from_db()
