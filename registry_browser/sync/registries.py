@@ -75,28 +75,39 @@ def add_registry(details: RegistryDetails, *, actor: str, now: datetime) -> Regi
 def change_registry(
     registry: Registry, details: RegistryDetails, *, actor: str, now: datetime
 ) -> Registry:
-    """Store what an admin changed. The name stays: addresses, scripts and history use it. Raises
-    RegistryRefused.
+    """Store what an admin changed and nothing else: a run may have written its figures since the
+    registry was read. The name stays: addresses, scripts and history use it. Returns the registry
+    as it is now. Raises RegistryRefused.
     """
     if details.name != registry.name:
         raise RegistryRefused(
             "name", "The name of a registry cannot change; add it anew under the other name."
         )
     _validate(details)
-    if details.secret is None and registry.secret and _origin(details.url) != _origin(registry.url):
-        raise RegistryRefused(
-            "secret",
-            "The address names another host: enter the password again, "
-            "it is not sent elsewhere unasked.",
-        )
     with transaction.atomic():
-        _apply(registry, details)
-        registry.next_sync_at = now if registry.sync_interval else None
-        registry.save()
+        held = _hold(registry)
+        if details.secret is None and held.secret and _origin(details.url) != _origin(held.url):
+            raise RegistryRefused(
+                "secret",
+                "The address names another host: enter the password again, "
+                "it is not sent elsewhere unasked.",
+            )
+        applied = _apply(held, details)
+        held.next_sync_at = now if held.sync_interval else None
+        held.save(update_fields=[*applied, "next_sync_at"])
         audit.record(
-            "registry:changed", actor=actor, about=registry.name, detail=_public(details), now=now
+            "registry:changed", actor=actor, about=held.name, detail=_public(details), now=now
         )
-    return registry
+    return held
+
+
+def _hold(registry: Registry) -> Registry:
+    try:
+        return Registry.objects.hold(registry.pk)
+    except Registry.DoesNotExist:
+        raise RegistryRefused(
+            "name", f"{registry.name} was removed meanwhile; connect it again if it is wanted."
+        ) from None
 
 
 def _validate(details: RegistryDetails) -> None:
@@ -162,23 +173,36 @@ def _validate_url(url: str) -> None:
         )
 
 
-def _apply(registry: Registry, details: RegistryDetails) -> None:
-    registry.url = details.url.rstrip("/").removesuffix("/v2")
-    registry.username = details.username
+def _apply(registry: Registry, details: RegistryDetails) -> list[str]:
+    """Put onto the registry what the details say. Returns the fields to save; the secret is among
+    them even if it stays, since the newest key encrypts it anew.
+    """
+    said = _said(details)
+    for name, value in said.items():
+        setattr(registry, name, value)
     if details.secret is not None:
         registry.secret = details.secret
-    registry.dialect = details.dialect
-    registry.token_realm = details.token_realm
-    registry.ca_certificate = details.ca_certificate
-    registry.verify_tls = details.verify_tls
-    registry.concurrency = details.concurrency
-    registry.requests_per_second = details.requests_per_second
-    registry.sync_interval = details.sync_interval
-    registry.check_interval = details.check_interval
-    registry.follow = list(details.follow)
-    registry.vanish_share = details.vanish_share
-    registry.deletion_allowed = details.deletion_allowed
-    registry.deletion_needs_second_person = details.deletion_needs_second_person
+    return [*said, "secret"]
+
+
+def _said(details: RegistryDetails) -> dict[str, object]:
+    """The details as a registry's fields hold them, without the secret."""
+    return {
+        "url": details.url.rstrip("/").removesuffix("/v2"),
+        "username": details.username,
+        "dialect": details.dialect,
+        "token_realm": details.token_realm,
+        "ca_certificate": details.ca_certificate,
+        "verify_tls": details.verify_tls,
+        "concurrency": details.concurrency,
+        "requests_per_second": details.requests_per_second,
+        "sync_interval": details.sync_interval,
+        "check_interval": details.check_interval,
+        "follow": list(details.follow),
+        "vanish_share": details.vanish_share,
+        "deletion_allowed": details.deletion_allowed,
+        "deletion_needs_second_person": details.deletion_needs_second_person,
+    }
 
 
 def _public(details: RegistryDetails) -> dict[str, object]:

@@ -1,0 +1,56 @@
+"""Changing a registry beside the runs that write what they found on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from registry_browser.models import Registry
+from registry_browser.sync.registries import RegistryDetails, RegistryRefused, change_registry
+from registry_browser.sync.removal import remove_registry
+from tests.builders import push
+
+if TYPE_CHECKING:
+    from tests.fake_registry import FakeRegistry
+    from tests.sync.conftest import Clock, Sync
+
+
+def details_of(registry: Registry) -> RegistryDetails:
+    """What an admin would send who changes nothing."""
+    return RegistryDetails(name=registry.name, url=registry.url, dialect=registry.dialect)
+
+
+def columns_of(registry: Registry) -> dict[str, object]:
+    return dict(Registry.objects.values().get(pk=registry.pk))
+
+
+def test_what_a_run_found_since_the_form_was_read_stays(
+    fake: FakeRegistry, registry: Registry, sync: Sync, clock: Clock
+) -> None:
+    push(fake, "team/web:1.0")
+    as_read = Registry.objects.get(pk=registry.pk)
+    sync(registry)
+    found = columns_of(registry)
+
+    wanted = replace(details_of(registry), concurrency=3)
+    change_registry(as_read, wanted, actor="admin", now=clock())
+
+    after = columns_of(registry)
+    differ = {name for name, value in after.items() if value != found[name]}
+    assert differ == {"concurrency", "next_sync_at"}
+    assert after["tag_count"] == 1
+
+
+def test_a_registry_that_was_removed_meanwhile_does_not_come_back(
+    registry: Registry, clock: Clock
+) -> None:
+    as_read = Registry.objects.get(pk=registry.pk)
+    remove_registry(registry, actor="ben", now=clock())
+
+    with pytest.raises(RegistryRefused, match="removed") as refused:
+        change_registry(as_read, details_of(as_read), actor="ada", now=clock())
+
+    assert refused.value.field == "name"
+    assert not Registry.objects.exists()
