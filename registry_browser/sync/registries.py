@@ -92,9 +92,12 @@ def change_registry(
                 "The address names another host: enter the password again, "
                 "it is not sent elsewhere unasked.",
             )
+        checks_before = held.check_interval
         applied = _apply(held, details)
         held.next_sync_at = now if held.sync_interval else None
-        held.save(update_fields=[*applied, "next_sync_at"])
+        if held.check_interval != checks_before:
+            held.next_check_at = now + held.check_interval if held.check_interval else None
+        held.save(update_fields=[*applied, "next_sync_at", "next_check_at"])
         audit.record(
             "registry:changed", actor=actor, about=held.name, detail=_public(details), now=now
         )

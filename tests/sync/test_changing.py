@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from registry_browser.models import Registry
+from registry_browser import tasks
+from registry_browser.models import Registry, RunState, SyncRun
 from registry_browser.sync.registries import RegistryDetails, RegistryRefused, change_registry
 from registry_browser.sync.removal import remove_registry
 from tests.builders import push
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.fake_registry import FakeRegistry
     from tests.sync.conftest import Clock, Sync
 
@@ -54,3 +58,39 @@ def test_a_registry_that_was_removed_meanwhile_does_not_come_back(
 
     assert refused.value.field == "name"
     assert not Registry.objects.exists()
+
+
+@pytest.fixture
+def scheduled(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Callable[[], SyncRun]:
+    """The run that the schedule starts a year later."""
+    monkeypatch.setattr("django.utils.timezone.now", lambda: clock.now)
+
+    def scheduled() -> SyncRun:
+        clock.advance(days=365)
+        tasks.tick()
+        return SyncRun.objects.get(state=RunState.QUEUED)
+
+    return scheduled
+
+
+def test_without_full_checks_the_schedule_asks_for_none(
+    registry: Registry, sync: Sync, clock: Clock, scheduled: Callable[[], SyncRun]
+) -> None:
+    sync(registry)
+    assert registry.next_check_at is not None
+    wanted = replace(details_of(registry), check_interval=None)
+    change_registry(registry, wanted, actor="admin", now=clock())
+
+    assert not scheduled().full_check
+
+
+def test_a_new_rhythm_of_full_checks_counts_from_now(
+    registry: Registry, sync: Sync, clock: Clock, scheduled: Callable[[], SyncRun]
+) -> None:
+    sync(registry)
+    wanted = replace(details_of(registry), check_interval=timedelta(hours=1))
+
+    changed = change_registry(registry, wanted, actor="admin", now=(now := clock()))
+
+    assert changed.next_check_at == now + timedelta(hours=1)
+    assert scheduled().full_check
