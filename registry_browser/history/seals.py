@@ -115,11 +115,14 @@ def last_seal() -> Seal | None:
 
 def open_rows(seal: Seal | None) -> tuple[int, int]:
     """How many rows of the two ledgers no seal covers yet."""
-    tags, audit = (seal.tags_last, seal.audit_last) if seal else (0, 0)
-    return (
-        TagEvent.objects.filter(id__gt=tags).count(),
-        AuditEvent.objects.filter(id__gt=audit).count(),
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM registry_browser_tagevent WHERE id > %s),"
+            " (SELECT count(*) FROM registry_browser_auditevent WHERE id > %s)",
+            [seal.tags_last, seal.audit_last] if seal else [0, 0],
+        )
+        tags, audit = cursor.fetchone()
+        return tags, audit
 
 
 def is_due(now: datetime) -> bool:

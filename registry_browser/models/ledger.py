@@ -77,6 +77,10 @@ class TagEvent(TagChangeRow):
             # Few values, many rows each: small, since Postgres keeps equal keys once.
             models.Index(fields=["registry_id", "path"], name="tag_event_path"),
             models.Index(fields=["tag"], name="tag_event_name"),
+            # Every tag is created once: all names that there ever were, for patterns.
+            models.Index(
+                fields=["tag"], name="tag_event_created", condition=models.Q(kind="created")
+            ),
             # Digests are long and looked up whole.
             HashIndex(fields=["new_digest"], name="tag_event_new"),
             HashIndex(

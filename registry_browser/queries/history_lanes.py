@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
@@ -82,10 +83,7 @@ def lanes(
     shown = found[start : start + LANES]
     names = dict(Registry.objects.values_list("pk", "name"))
     keys = [(repository, tag) for _, repository, _, tag in shown]
-    counts = _counts(keys, since, until)
-    crowded = _crowded(counts)
-    spans = _spans([key for key in keys if key not in crowded], since, until)
-    slices = _slices([key for key in keys if key in crowded], since, until)
+    spans, slices = _drawable(keys, since, until)
     return Lanes(
         lanes=[
             Lane(
@@ -146,8 +144,8 @@ _COUNTS = f"SELECT span.repository_id, span.tag, count(*) {_WANTED} GROUP BY 1, 
 
 _SPANS = f"""
 SELECT span.repository_id, span.tag, span.digest, span.since_not_before, span.since_seen_at,
-       span.until_not_before, span.until_seen_at {_WANTED}
- ORDER BY span.since_seen_at, span.id
+       span.until_not_before, span.until_seen_at, span.id {_WANTED}
+ LIMIT %(at_most)s
 """
 
 _SLICES = f"""
@@ -158,6 +156,19 @@ SELECT span.repository_id, span.tag,
  {_WANTED} AND span.since_seen_at >= %(since)s
  GROUP BY 1, 2, 3
 """
+
+
+def _drawable(
+    keys: Sequence[Key], since: datetime, until: datetime
+) -> tuple[dict[Key, list[Span]], dict[Key, list[int]]]:
+    """The spans of the lanes, and the slices of those that have too many. They are counted only
+    where all together are too many, so that most pages need one statement.
+    """
+    if (spans := _spans(keys, since, until)) is not None:
+        return spans, {}
+    crowded = _crowded(_counts(keys, since, until))
+    rest = _spans([key for key in keys if key not in crowded], since, until)
+    return rest or {}, _slices([key for key in keys if key in crowded], since, until)
 
 
 def _counts(keys: Sequence[Key], since: datetime, until: datetime) -> dict[Key, int]:
@@ -175,10 +186,14 @@ def _crowded(counts: dict[Key, int]) -> set[Key]:
     return crowded
 
 
-def _spans(keys: Sequence[Key], since: datetime, until: datetime) -> dict[Key, list[Span]]:
+def _spans(keys: Sequence[Key], since: datetime, until: datetime) -> dict[Key, list[Span]] | None:
+    """The spans by tag, oldest first; None where they are more than SPANS."""
+    listed = _ask(_SPANS, keys, since, until)
+    if len(listed) > SPANS:
+        return None
     found: dict[Key, list[Span]] = {}
-    for repository, tag, digest, since_nb, since_at, until_nb, until_at in _ask(
-        _SPANS, keys, since, until
+    for repository, tag, digest, since_nb, since_at, until_nb, until_at, _ in sorted(
+        listed, key=itemgetter(4, 7)
     ):
         found.setdefault((repository, tag), []).append(
             Span(
@@ -214,6 +229,7 @@ def _ask(
                 "since": since,
                 "until": until,
                 "slices": SLICES,
+                "at_most": SPANS + 1,
             },
         )
         return list(cursor.fetchall())

@@ -7,11 +7,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import CharField, Lookup, Q
 
-from registry_browser.models import Manifest
+from registry_browser.models import Manifest, TagEvent, TagEventKind
 
 if TYPE_CHECKING:
     from registry_browser.models import Repository
@@ -22,6 +23,8 @@ else:
 
 MANIFESTS_MEANT = 50
 """A short digest means at most this many manifests."""
+TAGS_MEANT = 1_000
+"""A pattern that means more tags than this is compared with every event."""
 _SHORT_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
 
 
@@ -99,7 +102,7 @@ class LedgerFilter:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class HistoryFilter(LedgerFilter):
     """What to look for. `tag` and `path` may be globs; `digest` is whole or six digits or more of
     its start, and means what came and what went.
@@ -112,12 +115,20 @@ class HistoryFilter(LedgerFilter):
     source: str = ""
     kind: str = ""
 
+    @cached_property
+    def tags(self) -> list[str] | None:
+        """The tags that `tag` means; None where a pattern means too many to name. Asked for once,
+        however many statements look for them.
+        """
+        return tags_meant(self.tag) if is_glob(self.tag) else [self.tag]
+
     def matching(self) -> Q:
         """As a condition on ledger rows."""
         found = below(self.path)
-        if self.tag:
-            is_pattern = is_glob(self.tag)
-            found &= Q(tag__like=like_pattern(self.tag)) if is_pattern else Q(tag=self.tag)
+        if self.tag and self.tags is None:
+            found &= Q(tag__like=like_pattern(self.tag))
+        elif self.tag:
+            found &= Q(tag__in=self.tags)
         for name in ("actor", "source", "kind"):
             if getattr(self, name):
                 found &= Q(**{name: getattr(self, name)})
@@ -131,6 +142,16 @@ class HistoryFilter(LedgerFilter):
         if self.up_to is not None:
             found &= Q(id__lte=self.up_to)
         return found
+
+
+def tags_meant(glob: str) -> list[str] | None:
+    """The tags of the ledger, of any repository, that a pattern means; None where they are more
+    than TAGS_MEANT. There are far fewer names than events, and `tag_event_created` holds them.
+    """
+    created = TagEvent.objects.filter(kind=TagEventKind.CREATED, tag__like=like_pattern(glob))
+    names = created.order_by("tag").values_list("tag", flat=True).distinct()
+    found = list(names[: TAGS_MEANT + 1])
+    return found if len(found) <= TAGS_MEANT else None
 
 
 def digests_meant(text: str) -> list[str]:
@@ -188,8 +209,10 @@ def conditions_of(
             )
             bare = path.rstrip("/")
             parameters |= {name: bare, f"{name}_from": f"{bare}/", f"{name}_to": f"{bare}0"}
-    if wanted.tag:
-        is_pattern = is_glob(wanted.tag)
-        conditions.append(f"{columns.tag} {'LIKE' if is_pattern else '='} %(tag)s")
-        parameters["tag"] = like_pattern(wanted.tag) if is_pattern else wanted.tag
+    if wanted.tag and wanted.tags is None:
+        conditions.append(f"{columns.tag} LIKE %(tag)s")
+        parameters["tag"] = like_pattern(wanted.tag)
+    elif wanted.tag:
+        conditions.append(f"{columns.tag} = ANY(%(tags)s)")
+        parameters["tags"] = wanted.tags
     return conditions, parameters

@@ -57,12 +57,7 @@ def seal_state(now: datetime) -> SealState:
     last = last_seal()
     sums = Seal.objects.aggregate(tags=Sum("tags_count"), audit=Sum("audit_count"))
     open_tags, open_audit = open_rows(last)
-    outcomes = AuditEvent.objects.filter(action__in=("history:verified", "history:broken"))
-    verified = outcomes.order_by("-at", "-id").first()
-    requests = AuditEvent.objects.filter(action="history:verify").order_by("-at", "-id")
-    asked = requests.first()
-    if asked is not None and verified is not None and asked.at <= verified.at:
-        asked = None
+    verified, asked = _verification()
     return SealState(
         last=last,
         tags=sums["tags"] or 0,
@@ -73,6 +68,19 @@ def seal_state(now: datetime) -> SealState:
         asked=asked,
         is_under_way=asked is not None and now - asked.at < VERIFIED_WITHIN,
     )
+
+
+def _verification() -> tuple[AuditEvent | None, AuditEvent | None]:
+    """The newest outcome of a verification, and a request that came after it."""
+    events = AuditEvent.objects.order_by("-at", "-id")
+    outcomes = events.filter(action__in=("history:verified", "history:broken"))
+    requests = events.filter(action="history:verify")
+    newest = {event.action: event for event in outcomes[:1].union(requests[:1])}
+    asked = newest.pop("history:verify", None)
+    verified = next(iter(newest.values()), None)
+    if asked is not None and verified is not None and asked.at <= verified.at:
+        asked = None
+    return verified, asked
 
 
 def seals_page(before: int | None = None) -> tuple[list[Seal], int | None]:

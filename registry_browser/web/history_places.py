@@ -59,8 +59,13 @@ def find_place(
     """The place of an address. Raises NotHere for what neither record nor ledger knows."""
     if not registry:
         return _everything(request)
-    ids = registry_ids(registry)
     known = Registry.objects.visible_to(request.user).filter(name=registry).first()
+    if known is not None and path and "below" not in request.GET:
+        repository = Repository.objects.filter(registry=known, path=path).first()
+        if repository is not None:
+            repository.registry = known
+            return _in_repository(known, repository, tag)
+    ids = registry_ids(registry)
     if known is None and not (ids and request.user.is_auditor):
         known = find_registry(request, registry)
     if not path:
@@ -71,10 +76,6 @@ def find_place(
             crumbs=_crumbs(registry, known),
             registry=known,
         )
-    repository = Repository.objects.filter(registry=known, path=path).first() if known else None
-    if known is not None and repository is not None and "below" not in request.GET:
-        repository.registry = known
-        return _in_repository(known, repository, tag)
     scope = Scope(registries=ids, path=path)
     is_known = known is not None and has_repositories_below(known, path)
     if known is not None and not is_known and not _in_ledger(scope):

@@ -153,7 +153,7 @@ def _timeline(
     first = None if wanted.since else _first_seen(place, asked, known)
     shown = window(wanted.since, wanted.until, first, now)
     # The lanes of tags that did not change in the window are drawn too.
-    meant = replace(wanted, since=None)
+    meant = replace(wanted, since=None) if wanted.since else wanted
     found = lanes(
         place.scope, meant, shown.since, shown.until, page=asked_page(request), events=known
     )
