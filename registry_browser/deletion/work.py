@@ -243,10 +243,13 @@ class _Slice:
 
     def _client(self) -> RegistryClient | None:
         try:
-            return self._connect(self._registry)
+            client = self._connect(self._registry)
         except InvalidEndpoint as error:
             _give_up(self._plan, str(error), self._clock())
             return None
+        # Leaves room for a crawl, which makes room for a deletion; see `Crawl._write_progress`.
+        client.share_pace(2)
+        return client
 
     def _enter(self, phase: PlanPhase, *fields: str) -> None:
         self._plan.phase = phase

@@ -75,6 +75,12 @@ class Connection:
         """Seconds until the registry may be asked again, because it said so."""
         return self._transport.pace.paused_for
 
+    def share_pace(self, workers: int) -> None:
+        """Ask only as often as leaves room for so many who ask the same registry, ourselves
+        included.
+        """
+        self._transport.pace.share(workers)
+
     async def call(
         self,
         method: str,

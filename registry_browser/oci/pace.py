@@ -28,11 +28,15 @@ class Pace:
         self.concurrency = concurrency
         self.per_second = per_second
         self._slots = asyncio.Semaphore(concurrency)
-        self._interval = 1 / per_second if per_second else 0.0
+        self.share(1)
         self._next_start = 0.0
         self._paused_until = 0.0
         self._clock = clock
         self._sleep = sleep
+
+    def share(self, workers: int) -> None:
+        """Take one part of `per_second`, since so many of us ask the same registry."""
+        self._interval = workers / self.per_second if self.per_second else 0.0
 
     def pause(self, seconds: float) -> None:
         """Let nobody start for so many seconds; a shorter pause never shortens a longer one."""

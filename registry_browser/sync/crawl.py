@@ -25,6 +25,7 @@ from asgiref.sync import sync_to_async
 from django.db import transaction
 
 from registry_browser.models import ItemState, Registry, SyncItem, SyncRun
+from registry_browser.models.work_lock import DELETION
 from registry_browser.oci.client import RegistryClient
 from registry_browser.sync.content import Content
 from registry_browser.sync.decide import decide
@@ -288,7 +289,9 @@ class Crawl:
         )  # fmt: skip
 
     async def _report(self) -> None:
-        """Write progress while the crawl runs, and notice that a person cancelled it."""
+        """Write progress while the crawl runs, and notice that a person cancelled it or has begun
+        to delete.
+        """
         while True:
             await asyncio.sleep(WRITE_EVERY)
             await self._write_progress()
@@ -305,6 +308,8 @@ class Crawl:
             # A person who cancels waits for no repository of 20,000 tags.
             self.result.cancelled = True
             self._stop_observing()
+        is_shared = await sync_to_async(DELETION.is_taken)(self._registry.pk)
+        self._client.share_pace(2 if is_shared else 1)
         await sync_to_async(self._on_progress)()
 
 

@@ -394,6 +394,18 @@ async def test_requests_start_no_faster_than_the_pace_allows() -> None:
     assert naps.time == pytest.approx(1.0)
 
 
+async def test_who_shares_a_registry_takes_their_part_of_the_pace() -> None:
+    naps = Naps()
+    pace = Pace(8, per_second=10, clock=naps.clock, sleep=naps.sleep)
+    pace.share(2)
+
+    for _ in range(3):
+        async with pace:
+            pass
+
+    assert naps.taken == pytest.approx([0.2, 0.2])
+
+
 async def test_a_pause_holds_back_everyone_and_the_longest_counts() -> None:
     naps = Naps()
     pace = Pace(8, clock=naps.clock, sleep=naps.sleep)

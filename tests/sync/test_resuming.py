@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,8 @@ from registry_browser.models import (
     SyncRun,
     SyncTrigger,
 )
-from registry_browser.models.work_lock import CRAWL
+from registry_browser.models.work_lock import CRAWL, DELETION
+from registry_browser.oci.client import RegistryClient
 from registry_browser.sync import crawl, listing
 from registry_browser.sync.removal import remove_registry
 from registry_browser.sync.requests import cancel_sync, request_sync
@@ -397,6 +398,19 @@ def test_what_is_asked_for_while_a_run_is_being_cancelled_is_done_by_the_next(
     assert stopping.state == RunState.CANCELLED
     assert sync.finish(asked).state == RunState.DONE
     assert recorded.item(asked, "team/app-3").state == ItemState.DONE
+
+
+@pytest.mark.parametrize("deletes", [False, True])
+def test_a_crawl_leaves_half_its_pace_to_a_deletion(
+    company: Registry, sync: Sync, monkeypatch: pytest.MonkeyPatch, deletes: bool
+) -> None:
+    workers: list[int] = []
+    monkeypatch.setattr(RegistryClient, "share_pace", lambda client, share: workers.append(share))
+
+    with DELETION.taken(company.pk) if deletes else nullcontext():
+        sync(company)
+
+    assert set(workers) == {2 if deletes else 1}
 
 
 def test_what_somebody_waits_for_is_read_before_all_else(
