@@ -126,6 +126,10 @@ def _in_words(name: str, value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int) and name not in _NAMES:
         return f"{value:,}"
+    if isinstance(value, dict) and value.keys() == {"from", "to"}:
+        return " → ".join(_in_words(name, value[side]) for side in ("from", "to"))
+    if value in ("", None, []):
+        return "nothing"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

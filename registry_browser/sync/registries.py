@@ -1,8 +1,10 @@
 """Adding, changing and removing a registry. Every refusal names the field and the next step."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
@@ -62,7 +64,11 @@ def add_registry(details: RegistryDetails, *, actor: str, now: datetime) -> Regi
         with transaction.atomic():
             registry.save()
             audit.record(
-                "registry:added", actor=actor, about=registry.name, detail=_public(details), now=now
+                "registry:added",
+                actor=actor,
+                about=registry.name,
+                detail=_public(_said(details)),
+                now=now,
             )
     except IntegrityError as error:
         raise RegistryRefused(
@@ -92,15 +98,14 @@ def change_registry(
                 "The address names another host: enter the password again, "
                 "it is not sent elsewhere unasked.",
             )
+        changes = _changes(held, details)
         checks_before = held.check_interval
         applied = _apply(held, details)
         held.next_sync_at = now if held.sync_interval else None
         if held.check_interval != checks_before:
             held.next_check_at = now + held.check_interval if held.check_interval else None
         held.save(update_fields=[*applied, "next_sync_at", "next_check_at"])
-        audit.record(
-            "registry:changed", actor=actor, about=held.name, detail=_public(details), now=now
-        )
+        audit.record("registry:changed", actor=actor, about=held.name, detail=changes, now=now)
     return held
 
 
@@ -208,16 +213,36 @@ def _said(details: RegistryDetails) -> dict[str, object]:
     }
 
 
-def _public(details: RegistryDetails) -> dict[str, object]:
-    """What the audit trail may hold: who and how, never the secret."""
-    return {
-        "url": details.url,
-        "username": details.username,
-        "dialect": details.dialect,
-        "token_realm": details.token_realm,
-        "deletion_allowed": details.deletion_allowed,
-        "deletion_needs_second_person": details.deletion_needs_second_person,
+def _changes(registry: Registry, details: RegistryDetails) -> dict[str, object]:
+    """What the audit trail says of a change: each field that differs, from what to what; of the
+    secret only that it does.
+    """
+    new = _said(details)
+    old = _public({name: getattr(registry, name) for name in new})
+    changes: dict[str, object] = {
+        name: {"from": old[name], "to": value}
+        for name, value in _public(new).items()
+        if value != old[name]
     }
+    if details.secret not in (None, registry.secret):
+        changes["secret"] = "changed"
+    return changes
+
+
+def _public(said: Mapping[str, object]) -> dict[str, object]:
+    """The fields as the audit trail holds them: intervals in seconds, a certificate authority by
+    the hash of its text.
+    """
+    found: dict[str, object] = {}
+    for name, value in said.items():
+        if name.endswith("_interval"):
+            seconds = int(value.total_seconds()) if isinstance(value, timedelta) else None
+            found[f"{name}_seconds"] = seconds
+        elif name == "ca_certificate" and value:
+            found[name] = f"sha256:{sha256(str(value).encode()).hexdigest()}"
+        else:
+            found[name] = value
+    return found
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
 
 from registry_browser import tasks
-from registry_browser.models import Registry, RunState, SyncRun
+from registry_browser.models import AuditEvent, Registry, RunState, SyncRun
 from registry_browser.sync.registries import RegistryDetails, RegistryRefused, change_registry
 from registry_browser.sync.removal import remove_registry
 from tests.builders import push
@@ -94,3 +95,50 @@ def test_a_new_rhythm_of_full_checks_counts_from_now(
 
     assert changed.next_check_at == now + timedelta(hours=1)
     assert scheduled().full_check
+
+
+def trail(action: str) -> dict[str, object]:
+    return dict(AuditEvent.objects.get(action=action).detail)
+
+
+def test_the_trail_says_what_a_change_was_from_and_to(registry: Registry, clock: Clock) -> None:
+    wanted = replace(
+        details_of(registry),
+        username="robot",
+        secret="hunter2-correct-horse",
+        verify_tls=False,
+        follow=("team/",),
+        sync_interval=None,
+        vanish_share=1.0,
+        ca_certificate="-----BEGIN CERTIFICATE-----",
+    )
+
+    change_registry(registry, wanted, actor="ada", now=clock())
+
+    digest = sha256(b"-----BEGIN CERTIFICATE-----").hexdigest()
+    assert trail("registry:changed") == {
+        "username": {"from": "", "to": "robot"},
+        "secret": "changed",
+        "verify_tls": {"from": True, "to": False},
+        "follow": {"from": [], "to": ["team/"]},
+        "sync_interval_seconds": {"from": 900, "to": None},
+        "vanish_share": {"from": 0.25, "to": 1.0},
+        "ca_certificate": {"from": "", "to": f"sha256:{digest}"},
+    }
+
+
+def test_the_trail_names_nothing_where_nothing_was_changed(
+    registry: Registry, clock: Clock
+) -> None:
+    change_registry(registry, details_of(registry), actor="ada", now=clock())
+
+    assert trail("registry:changed") == {}
+
+
+def test_the_trail_says_how_a_registry_was_connected(registry: Registry) -> None:
+    connected = trail("registry:added")
+
+    assert connected["url"] == registry.url
+    assert connected["verify_tls"] is True
+    assert connected["check_interval_seconds"] == 86400
+    assert "secret" not in connected

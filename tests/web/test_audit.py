@@ -69,6 +69,21 @@ def test_an_export_is_what_the_filter_finds_and_checks_out(trail: None, auditor:
     assert json.loads(last)["manifest"]["ledger"] == "audit"
 
 
+def test_a_change_is_told_from_what_to_what(auditor: Client) -> None:
+    detail = {
+        "verify_tls": {"from": True, "to": False},
+        "sync_interval_seconds": {"from": 3600, "to": None},
+        "follow": {"from": [], "to": ["team/", "base/app"]},
+    }
+    audit.record("registry:changed", actor="ada", about="prod", detail=detail, now=NOW)
+
+    shown = read(auditor)
+
+    assert "verify tls: yes → no" in shown
+    assert "sync interval seconds: 3,600 → nothing" in shown
+    assert "follow: nothing → team/, base/app" in shown
+
+
 def test_viewers_do_not_read_it(trail: None, viewer: Client) -> None:
     assert viewer.get("/history/audit").status_code == 403
     assert viewer.get("/history/audit/export.csv").status_code == 403
