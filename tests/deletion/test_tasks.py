@@ -18,6 +18,7 @@ from registry_browser.models import (
     UndoState,
 )
 from registry_browser.models.work_lock import DELETION
+from registry_browser.oci.client import RegistryClient
 from tests.builders import push
 from tests.deletion.stage import Clock, Stage
 from tests.deletion.test_run import PATH
@@ -99,6 +100,23 @@ def test_a_run_is_followed_by_a_sync_of_what_it_touched_and_a_walk(
     assert broker.work(django_capture_on_commit_callbacks) == ["delete", "crawl", "delete"]
     plan.refresh_from_db()
     assert plan.undo_state == UndoState.DONE
+
+
+def test_a_deletion_leaves_half_its_pace_to_a_crawl(
+    broker: Broker,
+    stage: Stage,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    workers: list[int] = []
+    monkeypatch.setattr(RegistryClient, "share_pace", lambda client, share: workers.append(share))
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks.start_deletion(approved(stage), actor="runner", now=stage.clock())
+
+    broker.sent.clear()
+    tasks.delete(DeletionPlan.objects.get().pk)
+
+    assert workers == [2]
 
 
 def test_a_plan_that_waited_is_sent_when_the_other_is_over(
