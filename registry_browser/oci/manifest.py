@@ -92,7 +92,7 @@ def schema1_digest(body: bytes) -> str:
         signature = _decode(body)["signatures"][0]
         protected = _decode(_base64url(signature["protected"]))
         length, tail = protected["formatLength"], _base64url(protected["formatTail"])
-    except (KeyError, IndexError, TypeError, ValueError, binascii.Error):
+    except (KeyError, IndexError, TypeError, ValueError, RecursionError, binascii.Error):
         length, tail = None, b""
     if isinstance(length, int) and 0 < length <= len(body):
         payload = body[:length] + tail
@@ -126,7 +126,7 @@ def _parse(body: bytes, served_as: str) -> Manifest:
         return _image(document, served_as)
     if "blobs" in document:
         return _blob_artifact(document, served_as)
-    inner = document.get("mediaType") or served_as
+    inner = storable_or_empty(document.get("mediaType")) or served_as
     if inner in mediatypes.ARTIFACT_MANIFEST_TYPES:
         return _blob_artifact(document, served_as)
     raise Odd("The manifest lists neither layers nor other manifests.")
@@ -229,7 +229,7 @@ def _schema1_platform(document: dict[str, Any]) -> Platform:
     try:
         newest = _decode(document["history"][0]["v1Compatibility"])
         system = storable_or_empty(newest.get("os"))
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError):
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError):
         system = ""
     return Platform(system or "linux", storable_or_empty(document.get("architecture")))
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 from urllib.parse import urljoin
 
 import aiohttp
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from registry_browser.oci.addresses import GuardedResolver, is_forbidden
@@ -289,8 +289,9 @@ class Transport:
                 raise unreachable(broken.cause, url, method) from broken
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
                 raise unreachable(error, url, method) from error
-        self._note(response.headers, len(received))
-        return Answer(method, url, response.status, response.headers, received)
+        headers_received = _as_text(response.headers)
+        self._note(headers_received, len(received))
+        return Answer(method, url, response.status, headers_received, received)
 
     async def _read(self, method: str, response: aiohttp.ClientResponse, limit: int) -> bytes:
         if method == "HEAD":
@@ -332,6 +333,18 @@ class Transport:
             stats.rate_limit_remaining = _leading_number(headers.get("RateLimit-Remaining", ""))
 
 
+def _as_text(headers: CIMultiDictProxy[str]) -> CIMultiDictProxy[str]:
+    """Headers without the lone surrogates that aiohttp makes of bytes that are no UTF-8: neither a
+    database nor a log takes those.
+    """
+    if all(value.isascii() for value in headers.values()):
+        return headers
+    readable = CIMultiDict[str]()
+    for name, value in headers.items():
+        readable.add(name, value.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    return CIMultiDictProxy(readable)
+
+
 class _Broken(Exception):
     """A connection broke under a request that must not be sent twice."""
 
@@ -363,11 +376,11 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         return float(text[:9])
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - now).total_seconds())
+    except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
 
 
 def _leading_number(value: str) -> int | None:

@@ -21,7 +21,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from asgiref.sync import sync_to_async
+from django.db import Error as DatabaseFailure
 from django.db import transaction
 
 from registry_browser.models import ItemState, Registry, SyncItem, SyncRun
@@ -31,12 +33,19 @@ from registry_browser.sync.content import Content
 from registry_browser.sync.decide import decide
 from registry_browser.sync.known import load_known
 from registry_browser.sync.observe import observe_repository
-from registry_browser.sync.observed import KnownRepository, ObservedContent, RepositoryChanges
+from registry_browser.sync.observed import (
+    KnownRepository,
+    ObservedContent,
+    ObservedRepository,
+    RepositoryChanges,
+)
 from registry_browser.sync.progress import WRITE_EVERY, Progress
 from registry_browser.sync.requests import lock_items
 from registry_browser.sync.statistics import Statistics
 from registry_browser.sync.store import StoredResult, store_changes
 from registry_browser.sync.store_content import holds_manifests, known_manifests, store_content
+
+log = structlog.get_logger(__name__)
 
 BATCH_MANIFESTS = 500
 BATCH_BYTES = 8 * 1024 * 1024
@@ -47,6 +56,11 @@ CLAIM = 32
 """Repositories that are taken from the run's queue at once."""
 TOO_OFTEN_UNREACHABLE = 3
 """After so many repositories in a row without any answer the registry is given up for this run."""
+
+UNFORESEEN = (
+    "The dashboard stumbled over what the registry answered; that is a mistake of its own, and its "
+    "log says more."
+)
 
 Incoming = ObservedContent | RepositoryChanges
 
@@ -193,15 +207,25 @@ class Crawl:
         self._reading -= set(paths)
 
     async def _observe(self, known: KnownRepository) -> None:
-        observed = await observe_repository(
-            self._client,
-            known,
-            self._content,
-            clock=self._clock,
-            concurrency=self._concurrency,
-            asks_referrers=self._asks_referrers,
-            on_progress=lambda done, total: self._progress.tags_read(known.path, done, total),
-        )
+        try:
+            observed = await observe_repository(
+                self._client,
+                known,
+                self._content,
+                clock=self._clock,
+                concurrency=self._concurrency,
+                asks_referrers=self._asks_referrers,
+                on_progress=lambda done, total: self._progress.tags_read(known.path, done, total),
+            )
+        except DatabaseFailure:
+            raise
+        except Exception:
+            # Whoever may push chooses what we read: it costs this repository and no other.
+            log.exception(
+                "repository_not_understood", registry=self._registry.name, repository=known.path
+            )
+            now = self._clock()
+            observed = ObservedRepository(known.path, now, None, read_at=now, failure=UNFORESEEN)
         if observed.unreachable:
             self._silent_in_a_row += 1
             if self._silent_in_a_row >= TOO_OFTEN_UNREACHABLE:

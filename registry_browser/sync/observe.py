@@ -230,6 +230,6 @@ async def _each(
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
                 group.create_task(take_turns())
-    except ExceptionGroup as failures:
+    except BaseExceptionGroup as failures:
         # They all met the same end: the database's, or a mistake of ours.
         raise failures.exceptions[0] from None

@@ -13,8 +13,7 @@ from enum import Enum
 
 import structlog
 from asgiref.sync import async_to_sync
-from django.core.exceptions import ObjectDoesNotExist
-from django.db import DatabaseError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 
 from registry_browser.models import (
@@ -46,6 +45,10 @@ from registry_browser.sync.registries import AUTO
 log = structlog.get_logger(__name__)
 
 SLICE_SECONDS = 60.0
+BROKE_OFF = (
+    "The sync broke off over a mistake of the dashboard's own; its log says more. "
+    "What was read before is stored."
+)
 Clock = Callable[[], datetime]
 Connect = Callable[[Registry], RegistryClient]
 
@@ -90,10 +93,15 @@ def work_on(
         try:
             crawled = async_to_sync(_read)(run, client, clock, seconds, on_progress)
             result = _conclude(run, crawled, clock)
-        except (ObjectDoesNotExist, DatabaseError):
+        except (OperationalError, InterfaceError):
+            # The database went away or had us wait in vain: the next slice goes on.
+            raise
+        except Exception:
             if Registry.objects.filter(pk=run.registry_id).exists():
-                raise
-            log.info("sync_ended_with_its_registry", run=run_id, registry=run.registry.name)
+                log.exception("sync_broke_off", run=run.pk, registry=run.registry.name)
+                _break_off(run, clock())
+            else:
+                log.info("sync_ended_with_its_registry", run=run_id, registry=run.registry.name)
             return SliceResult.OVER
         log.info("sync_slice_ended", run=run.pk, registry=run.registry.name, result=result.value)
         return result
@@ -227,12 +235,30 @@ def _fail(run: SyncRun, reason: str, now: datetime) -> None:
     """The registry cannot be reached: what was not asked stays as it was, and says so."""
     with transaction.atomic():
         Registry.objects.hold(run.registry_id)
-        SyncItem.objects.filter(run=run, state__in=(ItemState.QUEUED, ItemState.READING)).update(
-            state=ItemState.INCOMPLETE, detail="Not asked: the registry could not be reached."
-        )
+        _leave_unasked(run, "Not asked: the registry could not be reached.")
         run.error = reason
         run.save(update_fields=["error"])
         _finish(run, RunState.FAILED, now)
+
+
+def _break_off(run: SyncRun, now: datetime) -> None:
+    """A mistake of ours ends the run, or it would be sent again for ever. Its figures, which may be
+    what it stumbled over, are left to the next.
+    """
+    with transaction.atomic():
+        registry = Registry.objects.hold(run.registry_id)
+        _leave_unasked(run, "Not asked: the sync broke off.")
+        run.refresh_from_db()
+        run.state, run.finished_at, run.heartbeat_at = RunState.FAILED, now, now
+        run.error = BROKE_OFF
+        run.save()
+        _describe(registry, run, now)
+
+
+def _leave_unasked(run: SyncRun, detail: str) -> None:
+    SyncItem.objects.filter(run=run, state__in=(ItemState.QUEUED, ItemState.READING)).update(
+        state=ItemState.INCOMPLETE, detail=detail
+    )
 
 
 def _finish(run: SyncRun, state: RunState, now: datetime) -> None:
@@ -302,7 +328,9 @@ def _describe(registry: Registry, run: SyncRun, now: datetime) -> None:
 
 def _health(registry: Registry, run: SyncRun) -> tuple[RegistryState, str]:
     if run.state == RunState.FAILED:
-        return RegistryState.UNREACHABLE, run.error
+        unreachable = run.error != BROKE_OFF
+        state = RegistryState.UNREACHABLE if unreachable else RegistryState.INCOMPLETE
+        return state, run.error
     if run.state == RunState.CANCELLED:
         return RegistryState(registry.state), registry.state_reason
     doubt = run.question or run.error or ("" if run.whole else _open_doubt(registry))

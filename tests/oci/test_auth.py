@@ -8,7 +8,16 @@ import pytest
 
 from registry_browser.oci.auth import Challenge, Credentials, choose, parse_challenges
 from registry_browser.oci.errors import AccessDenied, UnconfirmedRealm, UnexpectedAnswer
-from tests.oci.serving import Naps, Served, basic, client_of, error_answer, json_answer, serving
+from tests.oci.serving import (
+    Naps,
+    Served,
+    basic,
+    client_of,
+    error_answer,
+    json_answer,
+    serving,
+    serving_bytes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -274,11 +283,25 @@ async def test_an_anonymous_token_is_not_fetched_from_the_inside(realm: str) -> 
     assert len(served.asked) == 1
 
 
-@pytest.mark.parametrize("realm", ["ftp://x/token", "https://u:p@127.0.0.1/t", "http://[::1/t"])
+@pytest.mark.parametrize(
+    "realm", ["ftp://x/token", "https://u:p@127.0.0.1/t", "http://[::1/t", "http://h:99999999/t"]
+)
 async def test_a_realm_that_is_no_address_is_an_unexpected_answer(realm: str) -> None:
     async with serving(TokenService(realm=realm)) as served, client_of(served) as client:
         with pytest.raises((UnexpectedAnswer, UnconfirmedRealm)):
             await client.tags("a")
+
+
+async def test_a_realm_of_odd_bytes_is_named_in_text_that_can_be_stored() -> None:
+    answer = (
+        b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n"
+        b'WWW-Authenticate: Bearer realm="http://elsewhere.example/\xff"\r\n\r\n'
+    )
+    async with serving_bytes(answer) as served, client_of(served, credentials=ANN) as client:
+        with pytest.raises(UnconfirmedRealm) as caught:
+            await client.tags("a")
+
+    assert "elsewhere.example/\ufffd" in str(caught.value)
 
 
 @pytest.mark.parametrize(

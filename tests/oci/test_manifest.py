@@ -245,6 +245,8 @@ def test_an_index_may_list_types_that_nobody_knows() -> None:
         ({"fsLayers": [{"blobSum": "x"}]}, None, "Layer 1 has no valid digest"),
         ({"fsLayers": [], "layers": []}, None, "mixes schema 1 and schema 2"),
         ({}, None, "neither layers nor other manifests"),
+        ({"mediaType": [1]}, None, "neither layers nor other manifests"),
+        ({"mediaType": {}}, mediatypes.OCI_MANIFEST, "neither layers nor other manifests"),
         ([], None, "not a JSON object"),
         ("x", None, "not a JSON object"),
         (None, None, "not a JSON object"),
@@ -324,6 +326,14 @@ def test_schema_1_is_read_oldest_layer_first() -> None:
     assert str(manifest.platform) == "linux/amd64"
 
 
+@pytest.mark.parametrize("newest", ["[" * 100_000, "{", "7", 7, None, []])
+def test_schema_1_is_read_whatever_its_history_says(newest: object) -> None:
+    history = [{"v1Compatibility": newest}]
+    manifest = parse({"fsLayers": [{"blobSum": A}], "architecture": "arm", "history": history})
+
+    assert (manifest.kind, str(manifest.platform)) == ("schema1", "linux/arm")
+
+
 @pytest.mark.parametrize(
     "signatures", [None, [], [{}], [{"protected": "!"}], [{"protected": "e30"}], {"a": 1}]
 )
@@ -331,3 +341,10 @@ def test_broken_signatures_leave_the_digest_of_the_whole(signatures: object) -> 
     body = json.dumps({"signatures": signatures}).encode()
 
     assert schema1_digest(body) == f"sha256:{sha256(body).hexdigest()}"
+
+
+def test_signatures_without_end_verify_nothing() -> None:
+    body = b'{"signatures":' + b"[" * 100_000
+
+    assert schema1_digest(body) == f"sha256:{sha256(body).hexdigest()}"
+    assert not verify(body, A, "text/plain")

@@ -53,6 +53,8 @@ def first_then(*first: web.Response) -> Callable[[web.BaseRequest], web.Response
         ("-5", None),
         ("1.5", None),
         ("\u0663", None),
+        ("Mon, 01 Jan 2024 00:00:00 +9999999999999999999", None),
+        ("Feb 12345678901234567890 99:99:99 31", None),
     ],
 )
 def test_retry_after_is_read_in_both_forms(value: str | None, seconds: float | None) -> None:
@@ -338,6 +340,21 @@ async def test_cookies_are_not_kept() -> None:
         await client.tags("a")
 
     assert seen == [None, None]
+
+
+async def test_headers_are_text_that_can_be_stored_whatever_bytes_they_are() -> None:
+    body = b'{"schemaVersion":2,"layers":[],"config":null}'
+    answer = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/odd\xff\r\nX-Name: M\xc3\xbcller\r\n"
+        b"Content-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body)
+    )
+    async with serving_bytes(answer) as served, client_of(served) as client:
+        fetched = await client.manifest("a", "v1")
+    async with serving_bytes(answer) as served, client_of(served) as client:
+        ping = await client.ping()
+
+    assert fetched.media_type == "application/odd\ufffd"
+    assert ping.headers["x-name"] == "Müller"
 
 
 async def test_rate_limit_headers_are_noted() -> None:

@@ -7,10 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db import DataError, OperationalError
 
-from registry_browser.models import ItemState, RegistryState, RunState
+from registry_browser.models import ItemState, Registry, RegistryState, RunState
+from registry_browser.oci import manifest as parsing
 from registry_browser.oci.transport import Retries, Timeouts
-from registry_browser.sync import crawl
+from registry_browser.sync import content, crawl
 from registry_browser.sync.connect import connect
 from registry_browser.sync.run import work_on
 from tests.builders import make_image, make_index, push
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from registry_browser.models import Manifest, Registry
+    from registry_browser.models import Manifest
     from registry_browser.oci.client import RegistryClient
 
 DENIED = '{"errors":[{"code":"DENIED","message":"requested access is denied"}]}'
@@ -206,6 +208,82 @@ def test_a_run_says_while_it_waits_that_the_registry_asked_for_it(
     assert any(waited)
     run.refresh_from_db()
     assert (run.state, run.rate_limited_until) == (RunState.DONE, None)
+
+
+def test_an_answer_that_nobody_foresaw_costs_its_own_repository_alone(
+    company: Registry,
+    fake: FakeRegistry,
+    sync: Sync,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = recorded.everything(company)
+    odd = push(fake, "team/web:1.0", make_image(("odd",)))
+    good = push(fake, "team/api:2.0", make_image(("good",)))
+
+    def stumbles(body: bytes, media_type: str | None) -> parsing.Manifest:
+        if body == odd.body:
+            raise TypeError("unhashable type: 'list'")
+        return parsing.parse_manifest(body, media_type)
+
+    monkeypatch.setattr(content, "parse_manifest", stumbles)
+    run = sync(company)
+
+    assert run.state == RunState.INCOMPLETE
+    web = recorded.repository(company, "team/web")
+    assert is_a_sentence(web.incomplete_reason)
+    assert recorded.item(run, "team/web").detail == web.incomplete_reason
+    assert recorded.tags(company) == before["tags"] | {("team/api", "2.0"): good.digest}  # type: ignore[operator]
+    assert "unhashable type" in caplog.text
+    monkeypatch.undo()
+    heals(company, fake, sync)
+
+
+@pytest.mark.parametrize("step", ["crawl.store_changes", "run.list_repositories", "run.probe"])
+def test_a_run_that_stumbles_over_a_mistake_of_ours_fails_and_says_so(
+    company: Registry,
+    fake: FakeRegistry,
+    sync: Sync,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    step: str,
+) -> None:
+    Registry.objects.filter(pk=company.pk).update(capabilities={})
+    before = recorded.everything(company)
+
+    def stumbles(*args: object, **options: object) -> None:
+        raise DataError("bigint out of range")
+
+    monkeypatch.setattr(f"registry_browser.sync.{step}", stumbles)
+    run = sync(company)
+
+    assert run.state == RunState.FAILED
+    assert is_a_sentence(run.error)
+    assert (company.state, company.state_reason) == (RegistryState.INCOMPLETE, run.error)
+    assert set(run.items.values_list("state", flat=True)) <= {ItemState.INCOMPLETE}
+    assert company.next_sync_at is not None
+    assert company.next_sync_at > sync.clock.now
+    assert recorded.everything(company) == before
+    assert "bigint out of range" in caplog.text
+    monkeypatch.undo()
+    heals(company, fake, sync)
+
+
+def test_a_run_whose_database_goes_away_is_gone_on_with(
+    company: Registry, fake: FakeRegistry, sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*args: object, **options: object) -> None:
+        raise OperationalError("the connection is closed")
+
+    run = sync.request(company)
+    monkeypatch.setattr(crawl, "known_manifests", away)
+    push(fake, "team/web:1.0", make_image(("moved",)))
+    with pytest.raises(OperationalError):
+        sync.slice(run)
+    run.refresh_from_db()
+    assert run.state == RunState.RUNNING
+    monkeypatch.undo()
+    assert sync.finish(run).state == RunState.DONE
 
 
 def test_a_registry_that_answers_401_to_everything_keeps_its_record(

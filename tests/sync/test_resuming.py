@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from tests.sync.conftest import Clock, Sync
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """What a worker's end looks like from inside."""
 
 
