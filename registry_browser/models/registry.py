@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.core.validators import MinValueValidator, RegexValidator
-from django.db import models
+from django.db import connection, models
 
 from registry_browser.models.encrypted import EncryptedTextField
 
@@ -42,6 +42,22 @@ class RegistryQuerySet(models.QuerySet["Registry"]):
         nothing is stored for a registry that is being removed. Raises Registry.DoesNotExist.
         """
         return self.select_for_update(no_key=True).get(pk=pk)
+
+    def hold_for_removal(self, pk: int) -> Registry:
+        """As `hold`, and nobody can store a row any more that refers to the registry. Raises
+        Registry.DoesNotExist.
+        """
+        return self.select_for_update().get(pk=pk)
+
+    def keep(self, pk: int) -> bool:
+        """Whether the registry is there; it cannot be removed then until the transaction ends.
+        Nobody but a removal waits for who keeps it, and they wait for nobody else.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT 1 FROM registry_browser_registry WHERE id = %s FOR KEY SHARE", [pk]
+            )
+            return cursor.fetchone() is not None
 
 
 class Registry(models.Model):

@@ -13,7 +13,13 @@ from uuid import uuid4
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q
 
-from registry_browser.models import Delivery, DeliveryState, NotificationEndpoint, ToldEvent
+from registry_browser.models import (
+    Delivery,
+    DeliveryState,
+    NotificationEndpoint,
+    Registry,
+    ToldEvent,
+)
 from registry_browser.models import NotificationKind as Kind
 from registry_browser.notifications import formats
 from registry_browser.notifications.formats.told import Headers, Notice, Told
@@ -41,6 +47,8 @@ def receive(
     """Take in what a sender that was let in has sent, in the caller's transaction. Names of
     `headers` are in lower case.
     """
+    if not Registry.objects.keep(endpoint.registry_id):
+        return Receipt(404)
     try:
         notice = formats.read(body, headers)
     except formats.Unreadable as error:

@@ -30,19 +30,21 @@ class Due:
 
 
 def take_due(endpoint_id: int) -> Due | None:
-    """What waits at this endpoint, taken off it in the caller's transaction; None where nothing
-    does, or somebody else took it.
+    """What waits at this endpoint, taken off it in the caller's transaction, which holds the
+    registry from now on; None where nothing does, or somebody else took it.
 
     What arrives from now on wakes a worker again.
     """
+    tellers = Registry.objects.filter(notification_endpoint=endpoint_id)
+    # Before the endpoint, as a removal does: neither waits for the other then.
+    registry = tellers.select_for_update(of=("self",), no_key=True).first()
     waiting = NotificationEndpoint.objects.filter(pk=endpoint_id, due_at__isnull=False)
-    if not waiting.update(due_at=None):
+    if registry is None or not waiting.update(due_at=None):
         return None
-    registry = Registry.objects.get(notification_endpoint__pk=endpoint_id)
     received = Delivery.objects.filter(registry=registry, state=DeliveryState.RECEIVED)
     deliveries = tuple(received.order_by("pk").values_list("pk", flat=True))
-    told = ToldEvent.objects.filter(delivery__in=received)
-    paths = told.order_by("pk").values_list("path", flat=True)
+    events = ToldEvent.objects.filter(delivery__in=received)
+    paths = events.order_by("pk").values_list("path", flat=True)
     return Due(registry, tuple(dict.fromkeys(paths)), deliveries)
 
 

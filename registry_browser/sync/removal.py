@@ -25,7 +25,7 @@ def remove_registry(registry: Registry, *, actor: str, now: datetime) -> None:
     itself. A sync that is under way ends with it.
     """
     with transaction.atomic():
-        Registry.objects.hold(registry.pk)
+        Registry.objects.hold_for_removal(registry.pk)
         audit.record(
             "registry:removed",
             actor=actor,
