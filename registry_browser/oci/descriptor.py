@@ -10,8 +10,9 @@ from registry_browser.oci.text import storable, storable_map, storable_or_empty
 
 MAX_LAYERS = 4096
 MAX_CHILDREN = 10_000
-MAX_BLOB_SIZE = 2**44
-"""Bytes (16 TiB). A larger claim is a lie, and sums of such claims would not fit a bigint."""
+MAX_CLAIMED = 2**42
+"""Bytes (4 TiB) that one blob may claim to have, and all of a manifest together. Whoever may push
+may claim anything; of such claims two million, summed up, still fit a bigint."""
 
 
 class Platform(msgspec.Struct, frozen=True):
@@ -125,7 +126,7 @@ def descriptor_of(item: Any, what: str) -> Descriptor:
     if not isinstance(digest, str) or not is_digest(digest):
         raise Odd(f"The {what} has no valid digest.")
     size = item.get("size")
-    if type(size) is not int or not 0 <= size <= MAX_BLOB_SIZE:
+    if type(size) is not int or not 0 <= size <= MAX_CLAIMED:
         raise Odd(f"The {what} has no believable size.")
     media_type = item.get("mediaType")
     annotations = item.get("annotations")

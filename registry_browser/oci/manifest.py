@@ -14,6 +14,7 @@ import msgspec
 
 from registry_browser.oci import mediatypes
 from registry_browser.oci.descriptor import (
+    MAX_CLAIMED,
     MAX_LAYERS,
     Child,
     Descriptor,
@@ -75,7 +76,10 @@ def parse_manifest(body: bytes, media_type: str | None) -> Manifest:
     """Read a manifest of any known format. `media_type` is the Content-Type it was served with."""
     served_as = mediatypes.bare(media_type) if media_type else ""
     try:
-        return _parse(body, served_as)
+        manifest = _parse(body, served_as)
+        if sum(blob.size for blob in manifest.blobs) > MAX_CLAIMED:
+            raise Odd("The manifest's layers name more bytes than is believable.")
+        return manifest
     except Odd as odd:
         return Manifest(media_type=storable(served_as), kind="unparsed", problem=str(odd))
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import base64
 import json
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from registry_browser.oci import mediatypes
-from registry_browser.oci.descriptor import MAX_CHILDREN, MAX_LAYERS
+from registry_browser.oci.descriptor import MAX_CHILDREN, MAX_CLAIMED, MAX_LAYERS
 from registry_browser.oci.manifest import (
     MAX_BODY,
     Manifest,
@@ -17,6 +17,9 @@ from registry_browser.oci.manifest import (
     schema1_digest,
     verify,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -263,6 +266,31 @@ def test_what_cannot_be_read_says_why(
     assert problem in (manifest.problem or "")
     assert manifest.blobs == ()
     assert manifest.children == ()
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        lambda blobs: image(layers=blobs),
+        lambda blobs: index(*blobs, descriptor(C, mediatypes.BUILDKIT_CACHE)),
+        lambda blobs: {"mediaType": mediatypes.ORAS_ARTIFACT, "blobs": blobs},
+    ],
+)
+def test_claims_that_could_not_be_added_up_are_not_believed(
+    claims: Callable[[list[dict[str, Any]]], object],
+) -> None:
+    assert MAX_CLAIMED * 2_000_000 < 2**63
+
+    def manifest(total: int) -> Manifest:
+        shares = [total // 2, total - total // 2]
+        layers = [
+            descriptor(digest, LAYER, size=size)
+            for digest, size in zip((A, B), shares, strict=True)
+        ]
+        return parse(claims(layers))
+
+    assert manifest(MAX_CLAIMED - 10).problem is None
+    assert "name more bytes than is believable" in (manifest(MAX_CLAIMED + 1).problem or "")
 
 
 @pytest.mark.parametrize(
