@@ -225,7 +225,8 @@ class _Decision:
         if self._now - presence.settled_at < self._grace:
             reason = (
                 f"Younger than the grace period of {hours(self._grace)}: "
-                f"{self._settled(presence)} {moment(presence.settled_at)}."
+                f"{self._settled(presence)} {moment(presence.settled_at)}. "
+                f"It may go after {moment(presence.settled_at + self._grace)}."
             )
             return KeptBecause.YOUNG, reason, ""
         return None
@@ -294,7 +295,8 @@ class _Decision:
         # What goes because of something else is explained by that.
         chain = [] if parents or subject in goes else [tagged]
         chain += [] if subject in goes and not parents else [child]
-        chain += [refers, *(about if held else ()), f"older than {hours(self._grace)}"]
+        chain += [refers, *(about if held else ())]
+        chain += [f"older than {hours(self._grace)}"] if self._grace else []
         return tuple(chain)
 
     def _bytes_alone(self, digest: str) -> int:

@@ -58,10 +58,9 @@ class Verification:
         if not self.seals:
             return "Nothing is sealed yet."
         held = "The only seal holds" if self.seals == 1 else f"All {self.seals:,} seals hold"
-        return (
-            f"{held}: {self.rows:,} rows are as they were when they were sealed. "
-            f"The chain ends in {self.digest}."
-        )
+        one = "row is as it was when it was"
+        rows = one if self.rows == 1 else "rows are as they were when they were"
+        return f"{held}: {self.rows:,} {rows} sealed. The chain ends in {self.digest}."
 
 
 def verify(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from registry_browser.models import AuditEvent
+from registry_browser.models import AuditEvent, SyncRun
 from registry_browser.queries.history_scope import LedgerFilter
 
 if TYPE_CHECKING:
@@ -93,9 +93,12 @@ class AuditFilter(LedgerFilter):
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One event, for display."""
+    """One event, for display. `has_run`: the run that it is about has a page still; runs go with
+    their registry, plans stay.
+    """
 
     event: AuditEvent
+    has_run: bool = False
 
     @property
     def words(self) -> str:
@@ -109,25 +112,39 @@ class AuditRow:
 
     @property
     def details(self) -> list[tuple[str, str]]:
-        """What else is known, by name; what is empty is left out."""
+        """What else is known, by name; what is empty is left out, and so are `plan` and `run`."""
         return [
-            (str(name).replace("_", " "), _in_words(name, value))
+            (str(name).replace("_", " "), _in_words(value))
             for name, value in sorted(self.event.detail.items())
-            if value not in ("", None, [], {})
+            if value not in ("", None, [], {}) and name not in _NUMBERED
         ]
 
+    @property
+    def plan(self) -> int | None:
+        """The number of the deletion plan that it is about."""
+        return self._number("plan")
 
-# Numbers that name something, rather than count.
-_NAMES = ("plan", "run")
+    @property
+    def run(self) -> int | None:
+        """The number of the sync that it is about."""
+        return self._number("run")
+
+    def _number(self, name: str) -> int | None:
+        value = self.event.detail.get(name)
+        return value if isinstance(value, int) else None
 
 
-def _in_words(name: str, value: object) -> str:
+# Numbers that name something with a page of its own.
+_NUMBERED = ("plan", "run")
+
+
+def _in_words(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int) and name not in _NAMES:
+    if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, dict) and value.keys() == {"from", "to"}:
-        return " → ".join(_in_words(name, value[side]) for side in ("from", "to"))
+        return " → ".join(_in_words(value[side]) for side in ("from", "to"))
     if value in ("", None, []):
         return "nothing"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
@@ -152,8 +169,10 @@ def audit_page(wanted: AuditFilter, *, after: str = "") -> AuditPage:
     found = wanted.matching()
     listed = list(_behind(found, _read(after))[: PAGE + 1])
     last = listed[PAGE - 1] if len(listed) > PAGE else None
+    rows = [AuditRow(event) for event in listed[:PAGE]]
+    runs = SyncRun.objects.in_bulk([row.run for row in rows if row.run is not None])
     return AuditPage(
-        rows=[AuditRow(event) for event in listed[:PAGE]],
+        rows=[replace(row, has_run=row.run in runs) for row in rows],
         after=f"{last.at.isoformat()}_{last.pk}" if last else "",
         total=found.order_by()[:COUNT_TO].count(),
         newest=newest_audit_id(),

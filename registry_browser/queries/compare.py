@@ -49,6 +49,12 @@ class LayerPair:
     b: Layer | None
 
     @property
+    def command(self) -> str:
+        """What made it, empty where that is not recorded."""
+        layer = self.a or self.b
+        return layer.created_by if layer else ""
+
+    @property
     def is_same(self) -> bool:
         return self.a is not None and self.b is not None and self.a.digest == self.b.digest
 
@@ -81,6 +87,11 @@ class Comparison:
     only_a_bytes: int
     only_b_bytes: int
     sections: list[Section]
+
+    @property
+    def alike(self) -> list[Section]:
+        """What is the same in both, where nothing of it differs."""
+        return [section for section in self.sections if not section.different]
 
     @property
     def is_same_manifest(self) -> bool:
@@ -158,7 +169,7 @@ def _sections(
             "Labels",
             _pairs(_texts(ours.labels if ours else {}), _texts(theirs.labels if theirs else {})),
         ),
-        Section("History", _lines(ours, theirs)),
+        Section("Build history", _lines(ours, theirs)),
         Section("Annotations", _pairs(_annotations(a), _annotations(b))),
         Section("Platforms", _pairs(_platforms(a), _platforms(b))),
         Section("Referrers", _pairs(_referrers(a), _referrers(b))),

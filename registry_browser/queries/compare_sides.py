@@ -34,6 +34,10 @@ _REFERENCE = re.compile(
 )
 
 
+OFFERED = 40
+"""Tags that are offered to compare something with."""
+
+
 class NotComparable(ValueError):
     """A reference that leads to no manifest; the text is a sentence that says why."""
 
@@ -81,6 +85,19 @@ def sides(user: User | AnonymousUser, first: str, second: str) -> tuple[Side, Si
     if not (a.platform or b.platform) and a.platforms and b.platforms:
         wanted_a = wanted_b = _common(a, b)
     return _with_image(a, wanted_a), _with_image(b, wanted_b)
+
+
+def other_tags(user: User | AnonymousUser, reference: str) -> list[tuple[str, str]]:
+    """The highest versions beside what a reference names, to compare it with: as (tag, reference).
+    Raises NotComparable.
+    """
+    named = _find(user, reference)
+    repository = named.repository
+    tags = Tag.objects.filter(repository=repository).exclude(name=named.tag)
+    # Tags that only attach a signature to a digest are no images.
+    names = tags.exclude(name__startswith="sha256-").order_by("-sort_key", "name")
+    start = f"{repository.registry.name}/{repository.path}"
+    return [(name, f"{start}:{name}") for name in names.values_list("name", flat=True)[:OFFERED]]
 
 
 def _platform_of(named: _Named) -> str:

@@ -138,11 +138,28 @@ class PlanRow:
             return f"Undoing the deletion of {self.undo_total:,} manifests"
         if self.state == PlanState.RUNNING or self.is_at_work:
             return f"Deleting {things}"
+        if self.undo_state == UndoState.DONE:
+            was = "manifest that was deleted is" if self.deleted == 1 else "deleted manifests are"
+            return f"{self.deleted:,} {was} back"
         if self.state in ENDED and self.started_at:
             return f"{self.deleted:,} of {self.item_count:,} dangling manifests deleted"
         if not self.item_count:
             return "Nothing here can be deleted"
         return f"Delete {things}"
+
+    @property
+    def short_title(self) -> str:
+        """`Deletion 86 · ml/ranking`."""
+        return f"Deletion {self.pk} · {self.prefix or self.registry_name}"
+
+    @property
+    def work_done(self) -> int:
+        """How far what is under way has come, of `work_total`."""
+        return self.undo_done if self.is_undo_at_work else self.done
+
+    @property
+    def work_total(self) -> int:
+        return self.undo_total if self.is_undo_at_work else self.item_count
 
     @property
     def state_name(self) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from registry_browser.models import EventSource, RegistryState, TagEvent, TagEventKind
+from registry_browser.queries.deletions import plans_page
 from registry_browser.queries.registries import IncompleteRow, RegistryRow, first_incomplete
 from registry_browser.queries.registries import registry_rows as read_registries
 from registry_browser.queries.runs import QuestionRow, open_questions
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from registry_browser.models import User
+    from registry_browser.queries.deletion_rows import PlanRow
 
 CHANGES_SHOWN = 10
 
@@ -89,6 +91,13 @@ class OverviewPage:
     trend: Trend
     troubled: list[tuple[RegistryRow, IncompleteRow | None]]
     questions: list[QuestionRow]
+    waiting_plans: list[PlanRow]
+    plans_at_work: list[PlanRow]
+
+    @property
+    def at_work(self) -> int:
+        """How many syncs, deletions and undos are under way."""
+        return len(self.running) + len(self.plans_at_work)
 
     @property
     def running(self) -> list[RegistryRow]:
@@ -101,11 +110,11 @@ class OverviewPage:
 
     @property
     def needs_a_person(self) -> int:
-        return len(self.troubled) + len(self.questions)
+        return len(self.troubled) + len(self.questions) + len(self.waiting_plans)
 
     @property
     def has_aside(self) -> bool:
-        return bool(self.running or self.needs_a_person or self.trend.is_drawable)
+        return bool(self.at_work or self.needs_a_person or self.trend.is_drawable)
 
     @property
     def as_of(self) -> datetime | None:
@@ -132,6 +141,12 @@ def overview_page(user: User, now: datetime) -> OverviewPage:
         trend=sum_of(trends, now),
         troubled=[(row, reasons.get(row.pk)) for row in troubled],
         questions=questions,
+        waiting_plans=[
+            plan
+            for plan in plans_page(user, now, segment="waiting").rows
+            if plan.is_undecided and plan.item_count and plan.expires_at > now
+        ],
+        plans_at_work=plans_page(user, now, segment="running").rows,
     )
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from django.db import connection
 
+from registry_browser.models import TagEventKind
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -23,6 +25,13 @@ class LastEvent:
     not_before: datetime | None
     source: str
     actor: str
+
+    @property
+    def word(self) -> str:
+        """What the tag did; what was there when we first looked was only seen then."""
+        if self.kind == TagEventKind.CREATED and self.not_before is None:
+            return "first seen"
+        return "seen again" if self.kind == TagEventKind.RESTORED else self.kind
 
 
 _LAST_EVENTS = """

@@ -8,6 +8,7 @@ from django import forms
 from registry_browser.models import Registry, User
 from registry_browser.oci.digest import is_digest
 from registry_browser.oci.reference import is_valid_path
+from registry_browser.queries.tree import place
 
 MOST_CHOSEN = 5_000
 """Manifests that one plan may be about; more are planned by prefix."""
@@ -59,6 +60,15 @@ class PlanForm(forms.Form):
                 f"“{prefix}” is no repository or namespace; write it as team/app."
             )
         return prefix
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        registry, prefix = cleaned.get("registry"), cleaned.get("prefix", "")
+        if registry is not None and place(registry, prefix) is None:
+            self.add_error(
+                "prefix", f"No repository at or below {prefix} was seen in {registry.name}."
+            )
+        return cleaned
 
     def clean_digest(self) -> list[str]:
         digests = list(dict.fromkeys(str(self.cleaned_data["digest"]).split()))

@@ -175,6 +175,12 @@
       time.dataset.local = "";
       time.title = `${time.title}\n${local.format(new Date(time.dateTime))}`;
     }
+    // Tabs and segments that do not fit scroll; the current one is seen.
+    for (const current of root.querySelectorAll(":is(.tabs, .segments) [aria-current]")) {
+      const row = current.closest(".tabs, .segments");
+      const beyond = current.getBoundingClientRect().right - row.getBoundingClientRect().right;
+      if (beyond > 0) row.scrollLeft += beyond;
+    }
     for (const toast of root.querySelectorAll("[data-toast]:not([data-seen])")) {
       toast.dataset.seen = "";
       retire(toast);

@@ -40,13 +40,21 @@ def test_a_plan_is_printed_and_deletes_nothing(
     outcome = manage("plan_deletion", "prod", "--grace", "0s")
     plan = DeletionPlan.objects.get()
     assert (outcome.status, outcome.err) == (0, "")
-    first, *_, last = outcome.out.splitlines()
+    first, *_, result, following = outcome.out.splitlines()
     assert first.startswith(f"{PATH}@{old.digest}  untagged since ")
-    assert last == (
-        f"Plan {plan.pk}: 1 manifests go, 0 are kept; {plan.reclaimable_bytes:,} bytes come back "
+    assert result == (
+        f"Plan {plan.pk}: 1 manifest goes, 0 are kept; {plan.reclaimable_bytes:,} bytes come back "
         "when garbage is collected. Nothing was deleted."
     )
+    assert following == f"`manage.py run_deletion {plan.pk}` approves it and carries it out."
     assert fake.count("DELETE") == 0
+
+
+def test_a_place_that_is_not_there_is_not_planned(old: PushedImage, manage: Manage) -> None:
+    outcome = manage("plan_deletion", "prod", "--prefix", "nowhere")
+    assert outcome.status == 1
+    assert "--prefix: no repository at or below nowhere was seen in prod." in outcome.err
+    assert not DeletionPlan.objects.exists()
 
 
 def test_a_plan_says_what_it_keeps(old: PushedImage, manage: Manage) -> None:

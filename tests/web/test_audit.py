@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry_browser.history import audit
-from registry_browser.models import AuditEvent
+from registry_browser.models import AuditEvent, SyncRun, SyncTrigger
 from tests.record import NOW, Record
 from tests.web.test_history import text_of
 
@@ -55,6 +55,21 @@ def test_events_read_as_sentences_with_time_and_address(trail: None, auditor: Cl
 )
 def test_a_filter_finds(trail: None, auditor: Client, query: str, events: int) -> None:
     assert f" {events} event{'' if events == 1 else 's'} " in read(auditor, query)
+
+
+def test_plans_and_runs_lead_to_their_pages(db: None, auditor: Client) -> None:
+    run = SyncRun.objects.create(
+        registry=Record().registry, trigger=SyncTrigger.PERSON, created_at=NOW
+    )
+    audit.record("sync:requested", actor="ada", about="prod", now=NOW, detail={"run": run.pk})
+    audit.record("sync:requested", actor="ada", about="old", now=NOW, detail={"run": run.pk + 1})
+    audit.record("deletion:planned", actor="ada", about="prod", now=NOW, detail={"plan": 7})
+
+    page = auditor.get("/history/audit").content.decode()
+
+    assert f'<a href="/runs/{run.pk}/">run {run.pk}</a>' in page
+    assert f"· run {run.pk + 1}" in page and f"/runs/{run.pk + 1}/" not in page
+    assert '<a href="/deletions/7/">plan 7</a>' in page
 
 
 def test_what_is_no_address_is_named(trail: None, auditor: Client) -> None:

@@ -67,6 +67,21 @@ def test_layers_are_common_or_of_one_side_with_their_bytes(web: Repository, view
     assert "second only" in text
 
 
+def test_what_is_the_same_is_said_in_one_place(web: Repository, viewer: Client) -> None:
+    text = compare(viewer, "prod/team/web:1.0", "prod/team/web:1.0")
+
+    assert "The same in both" in text
+    assert "Environment 2" in text.partition("The same in both")[2]
+
+
+def test_one_image_is_offered_the_tags_beside_it(web: Repository, viewer: Client) -> None:
+    page = viewer.get("/compare?a=prod/team/web:1.0").content.decode()
+
+    assert 'href="?a=prod%2Fteam%2Fweb%3A1.0&amp;b=prod%2Fteam%2Fweb%3A2.0">2.0</a>' in page
+    assert ">1.0</a>" not in page
+    assert viewer.get("/compare?a=prod/nowhere:1.0").status_code == 404
+
+
 def test_config_environment_labels_and_history_are_compared(
     web: Repository, viewer: Client
 ) -> None:
@@ -77,7 +92,7 @@ def test_config_environment_labels_and_history_are_compared(
     assert "EXTRA \N{EN DASH} 1" in text
     assert "Labels 1 difference, 1 the same" in text
     assert "tier \N{EN DASH} gold" in text
-    assert "COPY old /" in text.partition("History")[2]
+    assert "COPY old /" in text.partition("Build history")[2]
 
 
 @pytest.mark.parametrize(

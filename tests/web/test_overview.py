@@ -6,8 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.utils import timezone
 
 from registry_browser.models import (
+    DeletionPlan,
+    PlanPhase,
+    PlanState,
+    Registry,
     RegistryState,
     Repository,
     RunState,
@@ -43,6 +48,16 @@ def change(record: Record, kind: TagEventKind, tag: str, **fields: Any) -> TagEv
     event = {"registry_name": record.registry.name, "path": "team/web", "seen_at": NOW, **fields}
     return TagEvent.objects.create(
         registry_id=record.registry.pk, repository_id=1, tag=tag, kind=kind, source="sync", **event
+    )
+
+
+def plan_of(registry: Registry, **fields: Any) -> DeletionPlan:
+    now = timezone.now()
+    times = {"created_at": now, "as_of": now, "expires_at": now + timedelta(days=1)}
+    return DeletionPlan.objects.create(
+        registry=registry,
+        registry_name=registry.name,
+        **{"creator": "ada", "grace": timedelta(hours=24), **times, **fields},
     )
 
 
@@ -232,10 +247,10 @@ def test_the_number_of_statements_does_not_grow_with_the_record(
             change(record, TagEventKind.CREATED, "1.0", new_digest=digest_of(name))
 
     fill(["a"])
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         overview_page(person, NOW)
     fill(["b", "c", "d"])
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         overview_page(person, NOW)
 
 
@@ -262,3 +277,29 @@ def test_trends_add_up_and_a_late_registry_counts_from_its_first_day() -> None:
 
     assert sum_of([old, late], NOW).values == [5 * GIB, 7 * GIB, 9 * GIB]
     assert sum_of([], NOW).values == []
+
+
+@pytest.mark.django_db
+def test_plans_that_wait_for_approval_need_a_person(viewer: Client) -> None:
+    registry = Record().registry
+    plan = plan_of(registry, creator="ben", item_count=27, layer_bytes=6 * GIB)
+    plan_of(registry, creator="ben", item_count=0)
+    plan_of(registry, creator="ben", item_count=3, state=PlanState.DONE)
+
+    page = viewer.get("/").text
+
+    assert 'Needs a person <span class="count">1</span>' in page
+    assert f'<a href="/deletions/{plan.pk}/">Deletion plan {plan.pk}</a> waits for approval' in page
+    assert "27 manifests, 6.0 GiB reclaimable · by ben" in page
+
+
+@pytest.mark.django_db
+def test_deletions_under_way_stand_with_what_runs(viewer: Client) -> None:
+    registry = Record().registry
+    plan = plan_of(registry, item_count=4, state=PlanState.RUNNING, phase=PlanPhase.DELETING)
+
+    page = viewer.get("/").text
+
+    assert 'Running <span class="count">1</span>' in page
+    assert f"Deletion {plan.pk} · prod" in page
+    assert 'hx-trigger="every 5s"' in page

@@ -12,6 +12,7 @@ from registry_browser.deletion.plan import read_grace
 from registry_browser.deletion.store import plan_deletion
 from registry_browser.management.terminal import RecordCommand, actor, find_registry
 from registry_browser.oci.reference import is_valid_path
+from registry_browser.queries.tree import place
 
 if TYPE_CHECKING:
     from registry_browser.models import DeletionPlan
@@ -30,7 +31,10 @@ class Command(RecordCommand):
             "--prefix", default="", metavar="P", help="only this repository or namespace"
         )
         parser.add_argument(
-            "--grace", default="24h", metavar="TIME", help="keep what is younger (default: 24h)"
+            "--grace",
+            default="24h",
+            metavar="TIME",
+            help="keep what is younger: 30m, 24h, 7d (default: 24h)",
         )
         parser.add_argument("--json", action="store_true", help="print the plan as a JSON object")
 
@@ -40,6 +44,10 @@ class Command(RecordCommand):
         if prefix and not is_valid_path(prefix):
             raise CommandError(
                 f"--prefix: “{prefix}” is no repository or namespace; write it as team/app."
+            )
+        if place(registry, prefix) is None:
+            raise CommandError(
+                f"--prefix: no repository at or below {prefix} was seen in {registry.name}."
             )
         try:
             grace = read_grace(options["grace"])
@@ -64,11 +72,15 @@ class Command(RecordCommand):
             self.stdout.write(f"… and {plan.kept_count - len(kept):,} more are kept.")
         for note in plan.notes:
             self.stderr.write(note["text"])
+        goes = "manifest goes" if plan.item_count == 1 else "manifests go"
+        kept_are = "is" if plan.kept_count == 1 else "are"
         self.stdout.write(
-            f"Plan {plan.pk}: {plan.item_count:,} manifests go, {plan.kept_count:,} are kept; "
+            f"Plan {plan.pk}: {plan.item_count:,} {goes}, {plan.kept_count:,} {kept_are} kept; "
             f"{plan.reclaimable_bytes:,} bytes come back when garbage is collected. "
             "Nothing was deleted."
         )
+        if plan.item_count:
+            self.stdout.write(f"`manage.py run_deletion {plan.pk}` approves it and carries it out.")
 
 
 def as_json(plan: DeletionPlan) -> dict[str, Any]:

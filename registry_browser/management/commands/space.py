@@ -52,7 +52,8 @@ def _lines(summary: SpaceSummary) -> list[str]:
         f"  exclusive    {_bytes(summary.exclusive_bytes)}",
         f"  shared       {_bytes(summary.shared_bytes)}  between its parts, or with others",
         f"  reclaimable  {_bytes(summary.reclaimable_bytes)}  "
-        f"by deleting {summary.dangling_manifests:,} dangling manifests",
+        f"by deleting {summary.dangling_manifests:,} dangling "
+        f"{'manifest' if summary.dangling_manifests == 1 else 'manifests'}",
     ]
     if not summary.lists_untagged and summary.untagged_known_since:
         lines.append(

@@ -19,10 +19,12 @@ from registry_browser.queries.history_events import (
 )
 from registry_browser.queries.history_moments import StandingRow, stood_at
 from registry_browser.queries.history_scope import HistoryFilter, Scope, repository_scope
-from registry_browser.queries.history_times import read_moment
+from registry_browser.queries.history_times import between_in_words, in_words, read_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from registry_browser.queries.history_standing import Standing
 
 _CHUNK = 1000
 _EVENT = (
@@ -170,5 +172,13 @@ def _standing(row: StandingRow, at: str) -> tuple[dict[str, Any], str]:
     }
     answer = stood.digest or "no such tag"
     if stood.certainty == "between":
-        answer += f" or {stood.following or 'gone'} (changed by {record['seen_at']})"
+        answer += f" or {stood.following or 'gone'} (changed {_bounds(stood)})"
     return record, f"{row.path}:{row.tag} {answer}"
+
+
+def _bounds(stood: Standing) -> str:
+    if stood.seen_at is None:
+        return "at an unknown time"
+    if stood.not_before is None:
+        return f"before {in_words(stood.seen_at)}"
+    return f"somewhere {between_in_words(stood.not_before, stood.seen_at)}"

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from registry_browser.queries.compare import compare as compared
-from registry_browser.queries.compare_sides import NotComparable
+from registry_browser.queries.compare_sides import NotComparable, other_tags
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -22,11 +22,13 @@ def compare(request: HtmxRequest) -> HttpResponse:
     first, second = _asked(request, "a"), _asked(request, "b")
     context: dict[str, Any] = {"first": first, "second": second, "crumbs": [("Compare", None)]}
     status = 200
-    if first and second:
-        try:
+    try:
+        if first and second:
             context["found"] = compared(request.user, first, second)
-        except NotComparable as error:
-            context["problem"], status = str(error), 404
+        elif first:
+            context["others"] = other_tags(request.user, first)
+    except NotComparable as error:
+        context["problem"], status = str(error), 404
     return render(request, "compare/compare.html", context, status=status)
 
 

@@ -96,7 +96,7 @@ def edit(request: HtmxRequest, name: str) -> HttpResponse:
         except RegistryRefused as refusal:
             form.refuse(refusal.field, refusal.message)
         else:
-            messages.success(request, f"{name} is changed.")
+            messages.success(request, f"The settings of {name} are saved.")
             return redirect("registry-edit", name)
     context = {"form": form, "registry": registry, "crumbs": _crumbs(registry), "now": now}
     return render(request, "registries/edit.html", context, status=422 if form.is_bound else 200)
