@@ -163,20 +163,24 @@ class RegistryClient(Connection):
     async def tags(self, path: str) -> TagListing:
         """Return all tags of a repository. NotFound if the registry does not know it."""
         _check_path(path)
-        tags: dict[str, None] = {}
-        dropped: dict[str, None] = {}
+        seen: set[str] = set()
+        tags: list[str] = []
+        dropped: list[str] = []
         pages = self._pages(
             f"{path}/tags/list", "tags", self.dialect.tags_page_size, self.dialect.pull_scopes(path)
         )
         async for names, advance in pages:
-            before = len(tags) + len(dropped)
+            before = len(seen)
             for name in names:
+                if name in seen:
+                    continue
+                seen.add(name)
                 if is_valid_tag(name):
-                    tags[name] = None
+                    tags.append(name)
                 elif len(dropped) < MAX_DROPPED:
-                    dropped[name[:300]] = None
-            self._check_length(len(tags), f"tags in {path}")
-            advance(len(tags) + len(dropped) > before)
+                    dropped.append(name[:300])
+            self._check_length(len(seen), f"tags in {path}")
+            advance(len(seen) > before)
         return TagListing(tuple(tags), tuple(dropped))
 
     async def head_manifest(self, path: str, reference: str) -> ManifestHead:

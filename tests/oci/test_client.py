@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from registry_browser.oci import mediatypes
-from registry_browser.oci.client import ManifestHead, TagListing
+from registry_browser.oci.client import MAX_DROPPED, ManifestHead, TagListing
 from registry_browser.oci.digest import Digest
 from registry_browser.oci.errors import (
     AccessDenied,
@@ -75,6 +75,16 @@ async def test_the_catalog_is_read_page_by_page() -> None:
 
     assert found == [("a", "a/b"), ("a-b",), ("z",)]
     assert served.asked[0] == "GET /v2/_catalog?n=1000"
+
+
+async def test_pages_of_names_that_are_no_tags_are_read_to_their_end() -> None:
+    odd = [[f"-{page}-{number}" for number in range(MAX_DROPPED)] for page in range(3)]
+    handler = pages("tags", *odd, ["v1"])
+    async with serving(handler) as served, client_of(served) as client:
+        listing = await client.tags("a")
+
+    assert listing.tags == ("v1",)
+    assert len(listing.dropped) == MAX_DROPPED
 
 
 async def test_names_that_cannot_be_are_dropped_and_kept_for_showing() -> None:
