@@ -127,7 +127,7 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, **(_database or {})}
 }
 
-# -- Cache. In the database, since rate limits on signing in must hold across all web processes.
+# -- Cache. In the database: what one web process learned, all of them know.
 
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}

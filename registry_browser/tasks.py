@@ -28,6 +28,7 @@ from registry_browser.models import (
     Protection,
     Registry,
     RunState,
+    SignInFailures,
     SyncItem,
     SyncRun,
     SyncTrigger,
@@ -366,7 +367,9 @@ def _seal_what_is_due(now: datetime) -> None:
 @shared_task
 def forget() -> None:
     """What is old enough to forget, and takes a while to find: asked for once a day."""
-    forget_old_figures(timezone.now())
+    now = timezone.now()
+    forget_old_figures(now)
+    SignInFailures.objects.filter(forgotten_at__lte=now).delete()
 
 
 def start_verification(*, actor: str, now: datetime, address: str | None = None) -> None:

@@ -2,7 +2,7 @@
 to the layers above.
 """
 
-from registry_browser.models.accounts import ApiToken, Role, SignInToken, User
+from registry_browser.models.accounts import ApiToken, Role, SignInFailures, SignInToken, User
 from registry_browser.models.bases import BaseImage
 from registry_browser.models.content import (
     Blob,
@@ -110,6 +110,7 @@ __all__ = [
     "RunState",
     "Seal",
     "SealMarks",
+    "SignInFailures",
     "SignInToken",
     "SyncItem",
     "SyncPhase",

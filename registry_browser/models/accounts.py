@@ -1,5 +1,5 @@
 """People and the keys they hold: users with one of three roles, one-time sign-in links, API
-tokens.
+tokens; and how often a password was wrong.
 """
 
 from __future__ import annotations
@@ -7,10 +7,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.auth.models import AbstractUser
-from django.db import models, transaction
+from django.db import connection, models, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SIGN_IN_LINK_LIFETIME = timedelta(hours=24)
 TOKEN_PREFIX = "rb_"
@@ -129,3 +132,40 @@ class ApiToken(models.Model):
     expires_at = models.DateTimeField(null=True)
 
     objects: ClassVar[ApiTokenManager] = ApiTokenManager()
+
+
+class SignInFailuresManager(models.Manager["SignInFailures"]):
+    def note(self, subjects: Iterable[str], *, now: datetime, window: timedelta) -> None:
+        """One more failure of each; the first begins a window, and the first after its end the
+        next. Exact however many count at once.
+        """
+        with connection.cursor() as cursor:
+            for subject in subjects:
+                cursor.execute(
+                    """
+                    INSERT INTO registry_browser_signinfailures AS known
+                                (subject, number, forgotten_at)
+                         VALUES (%(subject)s, 1, %(end)s)
+                    ON CONFLICT (subject) DO UPDATE
+                       SET number = CASE WHEN known.forgotten_at > %(now)s
+                                         THEN known.number + 1 ELSE 1 END,
+                           forgotten_at = CASE WHEN known.forgotten_at > %(now)s
+                                               THEN known.forgotten_at ELSE %(end)s END
+                    """,
+                    {"subject": subject, "now": now, "end": now + window},
+                )
+
+    def numbers(self, subjects: Iterable[str], *, now: datetime) -> dict[str, int]:
+        """How often each of them that has an open window has failed in it."""
+        found = self.filter(subject__in=subjects, forgotten_at__gt=now)
+        return dict(found.values_list("subject", "number"))
+
+
+class SignInFailures(models.Model):
+    """How often signing in failed of late, for one name or from one address."""
+
+    subject = models.CharField(max_length=80, primary_key=True, db_collation="C")
+    number = models.IntegerField()
+    forgotten_at = models.DateTimeField()
+
+    objects: ClassVar[SignInFailuresManager] = SignInFailuresManager()

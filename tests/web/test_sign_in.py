@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
-from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 
-from registry_browser.models import AuditEvent, SignInToken, User
+from registry_browser import tasks
+from registry_browser.models import AuditEvent, SignInFailures, SignInToken, User
 from registry_browser.web import attempts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.record import NOW
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery staple"
-
-
-@pytest.fixture(autouse=True)
-def _no_failures_yet() -> Iterator[None]:
-    yield
-    cache.clear()
 
 
 @pytest.fixture
@@ -132,7 +126,7 @@ def test_a_name_may_be_tried_so_often(ada: User, visitor: Client) -> None:
 
 def test_a_locked_name_still_comes_in_by_a_link(ada: User, visitor: Client) -> None:
     for _ in range(attempts.PER_NAME):
-        attempts.count_failure("ada", "203.0.113.9")
+        attempts.count_failure("ada", "203.0.113.9", datetime.now(UTC))
 
     visitor.get(f"/sign-in/{token_for(ada)}/")
 
@@ -141,22 +135,72 @@ def test_a_locked_name_still_comes_in_by_a_link(ada: User, visitor: Client) -> N
 
 def test_an_address_may_try_so_many_names(ada: User, visitor: Client) -> None:
     for number in range(attempts.PER_ADDRESS):
-        attempts.count_failure(f"name-{number}", "127.0.0.1")
+        attempts.count_failure(f"name-{number}", "127.0.0.1", datetime.now(UTC))
 
     answer = visitor.post("/sign-in/", {"username": "ada", "password": PASSWORD})
 
     assert "Too many wrong passwords" in answer.text
-    assert attempts.may_try("ada", "203.0.113.9")
+    assert attempts.may_try("ada", "203.0.113.9", datetime.now(UTC))
 
 
 def test_the_right_password_forgets_the_failures_before_it(ada: User, visitor: Client) -> None:
     for _ in range(attempts.PER_NAME - 1):
-        attempts.count_failure("ada", "203.0.113.9")
+        attempts.count_failure("ada", "203.0.113.9", datetime.now(UTC))
 
     visitor.post("/sign-in/", {"username": "ada", "password": PASSWORD})
-    attempts.count_failure("ada", "203.0.113.9")
+    attempts.count_failure("ada", "203.0.113.9", datetime.now(UTC))
 
-    assert attempts.may_try("ada", "203.0.113.9")
+    assert attempts.may_try("ada", "203.0.113.9", datetime.now(UTC))
+
+
+def test_failures_count_for_a_quarter_of_an_hour_from_the_first(db: None) -> None:
+    for minute in range(attempts.PER_NAME):
+        attempts.count_failure("ada", f"10.0.0.{minute}", NOW + timedelta(minutes=minute))
+
+    assert not attempts.may_try("ada", "10.0.1.1", NOW + timedelta(minutes=14, seconds=59))
+    assert attempts.may_try("ada", "10.0.1.1", NOW + timedelta(minutes=15))
+
+
+def test_a_failure_after_the_window_begins_a_new_one(db: None) -> None:
+    for _ in range(attempts.PER_NAME):
+        attempts.count_failure("ada", "203.0.113.9", NOW)
+    later = NOW + timedelta(minutes=16)
+    attempts.count_failure("ada", "203.0.113.9", later)
+
+    assert attempts.may_try("ada", "203.0.113.9", later)
+    for _ in range(attempts.PER_NAME - 1):
+        attempts.count_failure("ada", "203.0.113.9", later)
+    assert not attempts.may_try("ada", "203.0.113.9", later + timedelta(minutes=14))
+
+
+def test_failures_of_many_other_names_free_none(db: None) -> None:
+    for _ in range(attempts.PER_NAME):
+        attempts.count_failure("ada", "203.0.113.9", NOW)
+    for number in range(400):
+        attempts.count_failure(f"name-{number}", f"address-{number}", NOW)
+
+    assert not attempts.may_try("ada", "198.51.100.1", NOW)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_failures_at_the_same_moment_are_all_counted(transactional_db: None) -> None:
+    def fail(_: int) -> None:
+        with closing(connection):
+            attempts.count_failure("ada", "203.0.113.9", NOW)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(fail, range(40)))
+
+    assert set(SignInFailures.objects.values_list("number", flat=True)) == {40}
+
+
+def test_windows_that_have_ended_are_forgotten(db: None) -> None:
+    attempts.count_failure("ada", "203.0.113.9", datetime.now(UTC) - attempts.WINDOW)
+    attempts.count_failure("ben", "203.0.113.10", datetime.now(UTC))
+
+    tasks.forget()
+
+    assert SignInFailures.objects.count() == 2
 
 
 def test_a_deactivated_person_does_not_come_in(ada: User, visitor: Client) -> None:

@@ -75,8 +75,8 @@ def safe_next(request: HttpRequest) -> str:
 def _person_of(request: HtmxRequest, form: SignInForm) -> User | None:
     """The person whose password this is; otherwise the form says why not."""
     name, password = form.cleaned_data["username"], form.cleaned_data["password"]
-    address = request.META.get("REMOTE_ADDR", "")
-    if not attempts.may_try(name, address):
+    address, now = request.META.get("REMOTE_ADDR", ""), datetime.now(UTC)
+    if not attempts.may_try(name, address, now):
         form.add_error(
             None,
             "Too many wrong passwords. Try again in 15 minutes, or ask an admin for a link.",
@@ -86,7 +86,7 @@ def _person_of(request: HtmxRequest, form: SignInForm) -> User | None:
     if isinstance(person, User):
         attempts.forget_failures(name)
         return person
-    attempts.count_failure(name, address)
+    attempts.count_failure(name, address, now)
     known = User.objects.filter(username=name).exists()
     _record("sign-in:refused", request, name if known else "", "password")
     form.add_error(None, "Name and password do not belong together, or the account is not active.")
