@@ -178,7 +178,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "schedule")
 
-# -- Static files. `manage.py up` collects them; names carry a hash of the content.
+# -- Static files. `manage.py prepare` and `up` collect them; names carry a hash of the content.
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]

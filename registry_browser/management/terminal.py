@@ -32,7 +32,7 @@ class RecordCommand(BaseCommand):
             executor = MigrationExecutor(connection)
             if executor.migration_plan(executor.loader.graph.leaf_nodes()):
                 raise CommandError(
-                    "The database is not prepared: run `manage.py migrate`, or start `manage.py "
+                    "The database is not prepared: run `manage.py prepare`, or start `manage.py "
                     "up` once."
                 )
             return super().execute(*args, **options)

@@ -166,7 +166,7 @@ def test_a_database_that_is_not_prepared_is_one_line(manage: Manage) -> None:
     ):
         outcome = manage("list_registries")
 
-    assert "manage.py migrate" in outcome.complaint
+    assert "manage.py prepare" in outcome.complaint
 
 
 # -- Progress
