@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import Q, QuerySet
 
 from registry_browser.models import AuditEvent, SyncRun
+from registry_browser.queries.history_events import Place, read_place
 from registry_browser.queries.history_scope import LedgerFilter
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class AuditPage:
 def audit_page(wanted: AuditFilter, *, after: str = "") -> AuditPage:
     """One page, in a constant number of statements."""
     found = wanted.matching()
-    listed = list(_behind(found, _read(after))[: PAGE + 1])
+    listed = list(_behind(found, read_place(after))[: PAGE + 1])
     last = listed[PAGE - 1] if len(listed) > PAGE else None
     rows = [AuditRow(event) for event in listed[:PAGE]]
     runs = SyncRun.objects.in_bulk([row.run for row in rows if row.run is not None])
@@ -195,23 +195,10 @@ def every_audit_row(wanted: AuditFilter, fields: Sequence[str]) -> Iterator[tupl
         place = (listed[-1][0], listed[-1][1])
 
 
-def _behind(
-    found: QuerySet[AuditEvent], place: tuple[datetime, int] | None
-) -> QuerySet[AuditEvent]:
+def _behind(found: QuerySet[AuditEvent], place: Place | None) -> QuerySet[AuditEvent]:
     if place is None:
         return found
     return found.filter(Q(at__lt=place[0]) | Q(id__lt=place[1]), at__lte=place[0])
-
-
-def _read(text: str) -> tuple[datetime, int] | None:
-    moment, _, pk = text.partition("_")
-    try:
-        read = datetime.fromisoformat(moment)
-    except ValueError:
-        # Somebody edited the address: begin at the beginning.
-        return None
-    is_number = pk.isascii() and pk.isdigit() and len(pk) < 19
-    return (read, int(pk)) if read.tzinfo and is_number else None
 
 
 # Few values, many rows: step from one to the next by the index.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q, QuerySet
 
 from registry_browser.models import EventSource, Presence, Registry, TagEvent, TagEventKind
-from registry_browser.queries.history_times import between_in_words, in_words
+from registry_browser.queries.history_times import between_in_words, in_words, read_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -185,13 +185,11 @@ def read_place(text: str) -> Place | None:
     """The place in an address; None for the first page, and for nonsense."""
     moment, _, pk = text.partition("_")
     try:
-        read = datetime.fromisoformat(moment)
+        read = read_moment(moment)
     except ValueError:
         # Somebody edited the address: begin at the beginning.
         return None
-    if read.tzinfo is None or not (pk.isascii() and pk.isdigit() and len(pk) < 19):
-        return None
-    return read, int(pk)
+    return (read, int(pk)) if pk.isascii() and pk.isdigit() and len(pk) < 19 else None
 
 
 def event_rows(events: Sequence[TagEvent]) -> list[EventRow]:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+"""No registry speaks of anything before or after; whoever reckons from a moment in between, for as
+long again, stays within what can be said of time.
+"""
 SPANS = {"7d": timedelta(days=7), "30d": timedelta(days=30), "1y": timedelta(days=365)}
 
 
@@ -11,7 +16,7 @@ def read_moment(text: str, *, end_of_day: bool = False) -> datetime:
     """A moment from ISO 8601, also "2026-11-11 09:00"; UTC unless the text says otherwise.
 
     A day alone is its first moment, or its last with `end_of_day`. Raises ValueError with a
-    sentence for anything else.
+    sentence for anything else, and for what is not between EARLIEST and LATEST.
     """
     stripped = text.strip()
     try:
@@ -20,11 +25,14 @@ def read_moment(text: str, *, end_of_day: bool = False) -> datetime:
         is_day = len(stripped) <= 10
         if is_day and end_of_day:
             moment += timedelta(days=1) - timedelta(microseconds=1)
-        return moment.astimezone(UTC)
+        moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(
             f"“{stripped[:40]}” is no moment; write it as 2026-11-11 09:00 (UTC)."
         ) from None
+    if not EARLIEST <= moment < LATEST:
+        raise ValueError(f"“{stripped[:40]}” is not between 2000 and 2100.")
+    return moment
 
 
 def in_words(moment: datetime) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from registry_browser.queries.history_lanes import SLICES, Lane
-from registry_browser.queries.history_times import between_in_words, in_words, written
+from registry_browser.queries.history_times import EARLIEST, between_in_words, in_words, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,15 +97,15 @@ class Window:
 
     def moved(self, share: float, now: datetime) -> Window:
         """The window that lies `share` of its length later, not beyond `now`."""
-        until = min(now, self.until + self.length * share)
-        return Window(until - self.length, until)
+        until = min(now, max(self.until + self.length * share, EARLIEST + self.length))
+        return Window(max(until - self.length, EARLIEST), until)
 
     def scaled(self, factor: float, now: datetime) -> Window:
         """Longer or shorter around the middle; the end is kept where it was the present."""
         length = max(_SHORTEST, self.length * factor)
         middle = self.since + self.length / 2
         until = min(now, self.until if self.until >= now else middle + length / 2)
-        return Window(until - length, until)
+        return Window(max(until - length, EARLIEST), until)
 
     @property
     def as_query(self) -> dict[str, str]:
@@ -117,9 +117,9 @@ def window(
     since: datetime | None, until: datetime | None, first: datetime | None, now: datetime
 ) -> Window:
     """The window for a filter: from its start, else the first event, to its end, else now."""
-    end = until or now
+    end = max(until or now, EARLIEST + _SHORTEST)
     start = since or first or end - timedelta(days=30)
-    return Window(min(start, end - _SHORTEST), end)
+    return Window(max(min(start, end - _SHORTEST), EARLIEST), end)
 
 
 def ticks(shown: Window, *, is_past: bool) -> list[Tick]:

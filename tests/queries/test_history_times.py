@@ -53,6 +53,15 @@ def test_what_is_no_moment_is_refused_with_a_sentence(text: str) -> None:
         read_moment(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["0001-01-01", "1999-12-31T23:59:59Z", "2000-01-01T00:00+01:00", "2100-01-01", "9999-12-31"],
+)
+def test_what_no_registry_ever_spoke_of_is_refused_with_a_sentence(text: str) -> None:
+    with pytest.raises(ValueError, match="is not between 2000 and 2100"):
+        read_moment(text)
+
+
 @pytest.mark.parametrize("step", [timedelta(), timedelta(seconds=7), timedelta(microseconds=3)])
 def test_what_is_written_into_an_address_is_read_back(step: timedelta) -> None:
     moment = EVENING + step

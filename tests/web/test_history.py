@@ -279,3 +279,16 @@ def test_events_are_paged_without_losing_or_repeating_one(trail: Trail, viewer: 
         address = PAGE + unescape(older[1]) if older else None
 
     assert len(seen) == len(set(seen)) == 120
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("since=0001-01-01", "since=1000-01-01", "until=0001-01-02", "until=9999-12-31"),
+        *("since=2000-01-01", "until=2000-01-01", "since=2099-12-31", "at=0001-01-01"),
+        *("after=9999-12-31T23:59:59-23:59_1", "after=0001-01-01T00:00:00%2B14:00_1"),
+    ],
+)
+def test_moments_at_the_ends_of_time_have_a_page(trail: Trail, auditor: Client, query: str) -> None:
+    for address in (PAGE, "/history", "/history/audit"):
+        assert auditor.get(f"{address}?{query}").status_code == 200

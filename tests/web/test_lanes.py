@@ -8,7 +8,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_browser.web.lanes import Window, ticks
+from registry_browser.queries.history_times import EARLIEST, LATEST, read_moment
+from registry_browser.web.lanes import Window, ticks, window
 
 NOW = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
 
@@ -29,3 +30,21 @@ def test_a_week_has_its_days() -> None:
     found = ticks(Window(NOW - timedelta(days=7), NOW), is_past=False)
 
     assert [tick.word for tick in found] == ["14 Nov", "16 Nov", "18 Nov", "20 Nov"]
+
+
+_MOMENTS = st.datetimes(
+    EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None), timezones=st.just(UTC)
+).filter(lambda moment: moment < LATEST)
+
+
+@given(since=_MOMENTS, until=_MOMENTS)
+def test_from_every_window_one_may_go_on_earlier_later_closer_and_farther(
+    since: datetime, until: datetime
+) -> None:
+    shown = window(since, until, None, NOW)
+
+    for other in (
+        shown.moved(-0.5, NOW), shown.moved(0.5, NOW), shown.scaled(0.5, NOW), shown.scaled(2, NOW)
+    ):  # fmt: skip
+        assert other.since < other.until
+        assert all(read_moment(text) for text in other.as_query.values())
