@@ -95,7 +95,10 @@ def manifest_in(line: bytes) -> dict[str, Any]:
             found = json.loads(next(csv.reader([line.decode()]))[1])
     except (ValueError, KeyError, IndexError, TypeError):
         raise ValueError("The manifest at the end of the file cannot be read.") from None
-    if isinstance(found, dict) and {"rows", "body_sha256", "seal", "ledger"} <= found.keys():
+    if (
+        isinstance(found, dict)
+        and {"rows", "body_sha256", "seal", "ledger", "up_to_id"} <= found.keys()
+    ):
         return found
     raise ValueError("The manifest at the end of the file is not complete.")
 

@@ -11,6 +11,7 @@ from registry_browser.models import Registry, Repository, TagEvent
 from registry_browser.queries.history_events import registry_ids
 from registry_browser.queries.history_scope import HistoryFilter, Scope, repository_scope
 from registry_browser.queries.tree import has_repositories_below
+from registry_browser.web.asked import asked_text
 from registry_browser.web.places import Crumbs, find_registry, no_such_place, place_crumbs
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _in_ledger(scope: Scope) -> bool:
 
 
 def _everything(request: HtmxRequest) -> HistoryPlace:
-    name = request.GET.get("registry", "").replace("\x00", "")
+    name = asked_text(request, "registry")
     return HistoryPlace(
         scope=Scope(registries=registry_ids(name) if name else None),
         title="History",

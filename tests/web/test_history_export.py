@@ -46,6 +46,42 @@ def test_an_export_holds_exactly_the_filtered_view(trail: Trail, auditor: Client
     assert manifest["filters"] == {"tag": "stable", "registry": "prod", "repository": "team/web"}
 
 
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [
+        ("/r/prod/-/history/export.jsonl?registry=other", "prod"),
+        ("/r/prod/team/web/-/history/export.jsonl?registry=other", "prod"),
+        ("/history/export.jsonl?registry=prod", "prod"),
+        ("/history/export.jsonl?registry=%00", None),
+    ],
+)
+def test_the_manifest_names_the_registry_whose_rows_it_has(
+    trail: Trail, auditor: Client, address: str, named: str | None
+) -> None:
+    *rows, last = download(auditor, address).splitlines()
+
+    assert len(rows) == 3
+    assert json.loads(last)["manifest"]["filters"].get("registry") == named
+    assert AuditEvent.objects.get(action="history:exported").detail.get("registry") == named
+
+
+def test_a_file_does_not_prove_that_no_row_was_left_out_and_says_how_to_see_it(
+    trail: Trail, auditor: Client
+) -> None:
+    body = download(auditor, f"{ROOT}jsonl")
+    whole = json.loads(body.splitlines()[-1])["manifest"]
+    *rows, _ = body.splitlines(keepends=True)
+    less = b"".join(rows[1:])
+    forged = {**whole, "rows": len(rows) - 1, "body_sha256": sha256(less).hexdigest()}
+    file = SimpleUploadedFile("a", less + json.dumps({"manifest": forged}).encode() + b"\n")
+
+    page = auditor.post("/history/seals/check", {"file": file}).content.decode()
+
+    assert "Whether rows were left out, a file cannot prove" in page
+    again = download(auditor, f"{ROOT}jsonl?up_to={whole['up_to_id']}")
+    assert json.loads(again.splitlines()[-1])["manifest"]["body_sha256"] == whole["body_sha256"]
+
+
 def test_csv_is_safe_in_a_spreadsheet_and_ends_in_its_manifest(
     trail: Trail, auditor: Client
 ) -> None:

@@ -16,6 +16,7 @@ from registry_browser.queries.history_events import every_row
 from registry_browser.queries.history_seals import seal_state, seals_page
 from registry_browser.tasks import start_verification
 from registry_browser.web.access import auditor_required, auditors_only
+from registry_browser.web.asked import asked_text
 from registry_browser.web.exporting import bounded, export, is_form
 from registry_browser.web.history_asked import asked_history
 from registry_browser.web.history_places import find_place
@@ -43,7 +44,8 @@ def history_export(request: HtmxRequest, form: str, **address: str) -> HttpRespo
     wanted = asked.wanted if not place.tag else place.narrowed(asked.wanted)
     names = zip(("registry", "repository", "tag"), place.args, strict=False)
     filters: dict[str, Any] = {**wanted.as_dict(), **dict(names)}
-    if registry := request.GET.get("registry", ""):
+    # Only the history of everything can be narrowed to a registry; any other has its own.
+    if not place.args and (registry := asked_text(request, "registry")):
         filters["registry"] = registry
     return export(
         request,
