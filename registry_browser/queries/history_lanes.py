@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 
 LANES = 12
 SPANS = 400
-EVENTS_READ = 500
+EVENTS_READ = 200
 """Tags of so many of the newest events are offered a lane."""
 STANDING_READ = 200
+"""And, in a repository, so many that still stand, those that changed last."""
 SLICES = 96
 """A lane with too many spans is drawn as how often it changed in each so-many-th of the window."""
 
 Key = tuple[int, str]
+_Place = tuple[int, int, str, str]
+"""A tag: its registry and repository by their ids, the path, its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +53,15 @@ class Lane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lanes:
-    """A page of lanes: named tags first, then by last change. `total` is how many there are."""
+    """A page of lanes: named tags first, then by last change. `total` is how many there are where
+    these `are_all`, else how many of those that changed last are offered.
+    """
 
     lanes: list[Lane]
     first: int
     total: int
     page: int
+    are_all: bool
 
     @property
     def last(self) -> int:
@@ -78,7 +84,7 @@ def lanes(
     """The lanes of the tags that the filter means, in a constant number of statements. `events` are
     all that it finds, where they are known.
     """
-    found = _candidates(scope, wanted, events)
+    found, are_all = _candidates(scope, wanted, events)
     start = (page - 1) * LANES
     shown = found[start : start + LANES]
     names = dict(Registry.objects.values_list("pk", "name"))
@@ -99,28 +105,32 @@ def lanes(
         first=start + 1,
         total=len(found),
         page=page,
+        are_all=are_all,
     )
 
 
 def _candidates(
     scope: Scope, wanted: HistoryFilter, events: Sequence[EventRow] | None
-) -> list[tuple[int, int, str, str]]:
-    """Tags as (registry, repository, path, tag): those whose names say no version, then the others;
-    both by last change.
+) -> tuple[list[_Place], bool]:
+    """Tags whose names say no version, then the others; both by last change. And whether these are
+    all that the filter means, at least of those that still stand.
     """
+    are_all = True
     if events is None:
         recent = matching(scope, wanted).values_list("registry_id", "repository_id", "path", "tag")
-        found = dict.fromkeys(recent[:EVENTS_READ])
+        listed = list(recent[:EVENTS_READ])
+        are_all = len(listed) < EVENTS_READ
     else:
-        found = dict.fromkeys(
-            (each.registry_id, each.repository, each.path, each.tag) for each in events
-        )
+        listed = [(each.registry_id, each.repository, each.path, each.tag) for each in events]
+    found = dict.fromkeys(listed)
     if scope.repository is not None and not wanted.digest and not wanted.actor:
-        found |= dict.fromkeys(_standing_tags(scope.repository, wanted.tag))
-    return sorted(found, key=lambda each: any(letter.isdigit() for letter in each[3]))
+        standing = _standing_tags(scope.repository, wanted.tag)
+        found |= dict.fromkeys(standing)
+        are_all = are_all or len(standing) < STANDING_READ
+    return sorted(found, key=lambda each: any(letter.isdigit() for letter in each[3])), are_all
 
 
-def _standing_tags(repository: int, glob: str) -> list[tuple[int, int, str, str]]:
+def _standing_tags(repository: int, glob: str) -> list[_Place]:
     """Tags that have not moved for long still stand; by `tag_changed`."""
     tags = Tag.objects.filter(repository=repository).order_by("-changed_at")
     if glob:

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import CharField, Lookup, Q
 
-from registry_browser.models import Manifest, TagEvent, TagEventKind
+from registry_browser.models import Manifest, Repository, TagEvent, TagEventKind
+from registry_browser.queries.history_registries import removed_registries
 
 if TYPE_CHECKING:
-    from registry_browser.models import Repository
-
     _Lookup = Lookup[Any]
 else:
     _Lookup = Lookup
@@ -24,7 +23,8 @@ else:
 MANIFESTS_MEANT = 50
 """A short digest means at most this many manifests."""
 TAGS_MEANT = 1_000
-"""A pattern that means more tags than this is compared with every event."""
+REPOSITORIES_MEANT = 1_000
+"""A pattern that means more tags, or more repositories, is compared with every event."""
 _SHORT_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
 
 
@@ -70,16 +70,15 @@ class Scope:
 
 
 def below(path: str) -> Q:
-    """Rows of the repository at `path` and of those below; a glob is matched as it stands.
+    """Rows of the repository at `path` and of those below.
 
-    "0" follows "/", so all paths below `team` are between "team/" and "team0".
+    "0" follows "/", so all paths below `team` are between "team/" and "team0". It is one span of
+    paths without a few, such as `team-2`, for `tag_event_path` alone to tell how many they are.
     """
     if not path:
         return Q()
-    if is_glob(path):
-        return Q(path__like=like_pattern(path))
     path = path.rstrip("/")
-    return Q(path=path) | Q(path__gte=f"{path}/", path__lt=f"{path}0")
+    return Q(path__gte=path, path__lt=f"{path}0") & ~Q(path__gt=path, path__lt=f"{path}/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +121,13 @@ class HistoryFilter(LedgerFilter):
         """
         return tags_meant(self.tag) if is_glob(self.tag) else [self.tag]
 
+    @cached_property
+    def _places(self) -> Q:
+        return places_meant(self.path) if is_glob(self.path) else below(self.path)
+
     def matching(self) -> Q:
         """As a condition on ledger rows."""
-        found = below(self.path)
+        found = self._places
         if self.tag and self.tags is None:
             found &= Q(tag__like=like_pattern(self.tag))
         elif self.tag:
@@ -152,6 +155,20 @@ def tags_meant(glob: str) -> list[str] | None:
     names = created.order_by("tag").values_list("tag", flat=True).distinct()
     found = list(names[: TAGS_MEANT + 1])
     return found if len(found) <= TAGS_MEANT else None
+
+
+def places_meant(glob: str) -> Q:
+    """Ledger rows of the repositories whose paths a pattern means: by their ids, since there are
+    far fewer repositories than events; by their paths where a registry was removed with its
+    repositories, or where more than REPOSITORIES_MEANT are meant.
+    """
+    by_path = Q(path__like=like_pattern(glob))
+    known = Repository.objects.filter(by_path).values_list("pk", flat=True)
+    ids = list(known[: REPOSITORIES_MEANT + 1])
+    if len(ids) > REPOSITORIES_MEANT:
+        return by_path
+    removed = removed_registries()
+    return Q(repository_id__in=ids) | (Q(registry_id__in=removed) & by_path)
 
 
 def digests_meant(text: str) -> list[str]:

@@ -47,8 +47,9 @@ FILTERS = st.builds(
 
 @pytest.fixture(params=[1_000, 1], ids=["patterns named", "patterns compared"])
 def few_or_many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pattern that means more than one tag counts as one that means too many."""
+    """A pattern of more than one tag, or more than one repository, counts as one of too many."""
     monkeypatch.setattr(history_scope, "TAGS_MEANT", request.param)
+    monkeypatch.setattr(history_scope, "REPOSITORIES_MEANT", request.param)
 
 
 def ledger(looks: list[tuple[str, int, dict[str, str]]]) -> dict[str, Trail]:

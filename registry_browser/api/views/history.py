@@ -21,8 +21,9 @@ from registry_browser.api.serializers.problems import page_of
 from registry_browser.api.views.base import ListView
 from registry_browser.models import EventSource, Seal, TagEvent, TagEventKind
 from registry_browser.queries.audit import AuditFilter
-from registry_browser.queries.history_events import event_rows, matching, registry_ids
+from registry_browser.queries.history_events import event_rows, matching
 from registry_browser.queries.history_moments import StandingRow, stood_at
+from registry_browser.queries.history_registries import registry_ids
 from registry_browser.queries.history_scope import HistoryFilter, Scope, repository_scope
 from registry_browser.queries.history_times import read_moment
 

@@ -13,11 +13,10 @@ from registry_browser.management.terminal import RecordCommand
 from registry_browser.models import Repository
 from registry_browser.queries.history_events import (
     event_rows,
-    ledger_registries,
     matching,
-    registry_ids,
 )
 from registry_browser.queries.history_moments import StandingRow, stood_at
+from registry_browser.queries.history_registries import ledger_registries, registry_ids
 from registry_browser.queries.history_scope import HistoryFilter, Scope, repository_scope
 from registry_browser.queries.history_times import between_in_words, in_words, read_moment
 

@@ -16,6 +16,7 @@ from registry_browser.queries.history_difference import changed_between
 from registry_browser.queries.history_digests import tags_of_digest
 from registry_browser.queries.history_lanes import lanes
 from registry_browser.queries.history_moments import stood_at, tag_at
+from registry_browser.queries.history_registries import ledger_registries
 from registry_browser.queries.history_seals import seal_state
 from registry_browser.queries.tree import has_repositories_below
 from registry_browser.web.access import auditors_only
@@ -134,7 +135,7 @@ def _frame(request: HtmxRequest, place: HistoryPlace, asked: Asked) -> dict[str,
             "referrer_count": manifests.referrer_count(place.repository),
             "has_below": has_repositories_below(place.repository.registry, place.repository.path),
         }
-    registries = [] if place.args else sorted({name for _, name in events.ledger_registries()})
+    registries = [] if place.args else sorted({name for _, name in ledger_registries()})
     return context | {
         "crumbs": place.crumbs,
         "repository": place.repository,
