@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+# Whatever proxy leads out of here, this machine is not behind it.
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 # A predecessor that was just killed needs a moment to give up its port.
 PORT_SECONDS = 3.0
 
@@ -71,14 +73,14 @@ def _why_not(host: str, port: int) -> str | None:
 
 
 async def answers(url: str) -> None:
-    """Return when the address answers with success."""
+    """Return when the address, one of this machine, answers with success."""
     while not await asyncio.to_thread(_answers_now, url):
         await asyncio.sleep(0.1)
 
 
 def _answers_now(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=5):
+        with _DIRECTLY.open(url, timeout=5):
             return True
     except OSError:
         return False

@@ -208,7 +208,16 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "sign-in"
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+# Where `manage.py up` serves.
+REGISTRY_BROWSER_BIND = env.text("BIND", "127.0.0.1")
+REGISTRY_BROWSER_PORT = env.integer("PORT", 8000, at_least=1, at_most=65_535)
+# Whoever is on the machine itself, and the address that it serves on, need no naming: the probes
+# ask there, and the first sign-in link leads there.
+ALLOWED_HOSTS = [*env.words("ALLOWED_HOSTS"), "127.0.0.1", "localhost", "[::1]"]
+if REGISTRY_BROWSER_BIND not in ("0.0.0.0", "::"):
+    ALLOWED_HOSTS.append(
+        f"[{REGISTRY_BROWSER_BIND}]" if ":" in REGISTRY_BROWSER_BIND else REGISTRY_BROWSER_BIND
+    )
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 # An https origin means a proxy in front that ends TLS and says so in this header.
 _https = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)
@@ -275,8 +284,5 @@ DJANGO_STRUCTLOG_CELERY_ENABLED = True
 
 # -- The dashboard itself
 
-# Where `manage.py up` serves.
-REGISTRY_BROWSER_BIND = env.text("BIND", "127.0.0.1")
-REGISTRY_BROWSER_PORT = env.integer("PORT", 8000, at_least=1, at_most=65_535)
 # A bearer token that /metrics asks for; None leaves it open, as Prometheus finds it simplest.
 REGISTRY_BROWSER_METRICS_TOKEN = env.raw("METRICS_TOKEN")
