@@ -9,6 +9,8 @@ from yarl import URL
 from registry_browser.oci.addresses import is_forbidden, is_loopback
 from registry_browser.oci.errors import InvalidEndpoint
 
+_NO_ADDRESS = "This is no address of a registry: write it as https://host or http://host:5000."
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -31,13 +33,13 @@ class Endpoint:
             url = URL(self.url.strip())
             host, port = url.host, url.port
         except ValueError:
-            raise InvalidEndpoint("This is not a web address.") from None
-        if url.scheme not in ("http", "https") or not host or port is None:
-            raise InvalidEndpoint(
-                "A registry's address starts with https:// or http:// and a host."
-            )
+            raise InvalidEndpoint(_NO_ADDRESS) from None
+        if url.scheme not in ("http", "https") or not host or not port:
+            raise InvalidEndpoint(_NO_ADDRESS)
         if url.user or url.password:
-            raise InvalidEndpoint("Give user name and password on their own, not in the address.")
+            raise InvalidEndpoint(
+                "Leave user name and password out of the address; they have fields of their own."
+            )
         if url.query_string or url.fragment:
             raise InvalidEndpoint("A registry's address has neither “?” nor “#”.")
         if is_forbidden(host):
@@ -46,8 +48,11 @@ class Endpoint:
             raise InvalidEndpoint(
                 f"Plain HTTP is not allowed for {host}: allow it or use https://."
             )
-        if self.token_realm and URL(self.token_realm).scheme not in ("http", "https"):
-            raise InvalidEndpoint("The token service's address starts with https:// or http://.")
+        if self.token_realm and not _is_web_address(self.token_realm):
+            raise InvalidEndpoint(
+                "The token service's address starts with https:// or http:// and a host.",
+                "token_realm",
+            )
         path = url.raw_path.rstrip("/").removesuffix("/v2").rstrip("/")
         object.__setattr__(self, "url", f"{url.scheme}://{url.raw_authority}{path}")
 
@@ -80,15 +85,28 @@ class Endpoint:
         """The path before "/v2/": "" for most, "/artifactory/api/docker/images" for some."""
         return self.url.removeprefix(self.origin)
 
+    @cached_property
     def tls(self) -> ssl.SSLContext | bool:
-        """Return what aiohttp takes as `ssl`; InvalidEndpoint if the certificate is none."""
-        if not self.verify_tls:
-            return False
-        if not self.ca_certificate:
-            return True
+        """What aiohttp takes as `ssl`; InvalidEndpoint if the certificate is none."""
+        authority = self._trusted() if self.ca_certificate else True
+        return authority if self.verify_tls else False
+
+    def _trusted(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
         try:
             context.load_verify_locations(cadata=self.ca_certificate)
-        except (ssl.SSLError, ValueError):
-            raise InvalidEndpoint("The CA certificate is not readable PEM text.") from None
+        except (ssl.SSLError, ValueError, TypeError):
+            raise InvalidEndpoint(
+                "The certificate authority is not in PEM form (-----BEGIN CERTIFICATE-----), "
+                "or damaged.",
+                "ca_certificate",
+            ) from None
         return context
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        url = URL(text)
+        return url.scheme in ("http", "https") and bool(url.host and url.port)
+    except ValueError:
+        return False

@@ -168,4 +168,10 @@ class InvalidReference(ValueError):
 
 
 class InvalidEndpoint(ValueError):
-    """This address or certificate cannot be used to reach a registry."""
+    """A registry cannot be reached on these terms. `part` is the one that is wrong: "url",
+    "token_realm" or "ca_certificate".
+    """
+
+    def __init__(self, message: str, part: str = "url") -> None:
+        super().__init__(message)
+        self.part = part

@@ -123,7 +123,7 @@ class Transport:
         self._resolver = self._resolver or GuardedResolver()
         connector = aiohttp.TCPConnector(
             limit=0,  # the pace is the limit; a second queue would only hide the waiting
-            ssl=self.endpoint.tls(),
+            ssl=self.endpoint.tls,
             resolver=self._resolver,
             ttl_dns_cache=60,
         )

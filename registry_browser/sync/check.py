@@ -8,7 +8,7 @@ from registry_browser.oci.errors import InvalidEndpoint
 from registry_browser.oci.probe import Probe, probe
 from registry_browser.oci.transport import Retries, Timeouts
 from registry_browser.sync.connect import connect
-from registry_browser.sync.registries import RegistryDetails
+from registry_browser.sync.registries import RegistryDetails, RegistryRefused, validate_terms
 
 # A person is waiting: one quick try a question.
 _TIMEOUTS = Timeouts(connect=5.0, silence=5.0, total=10.0)
@@ -35,9 +35,11 @@ class Check:
 def check_registry(registry: Registry | RegistryDetails) -> Check:
     """Ask the registry who it is and what it can do; takes some ten seconds at most."""
     try:
+        if isinstance(registry, RegistryDetails):
+            validate_terms(registry)
         client = connect(registry, timeouts=_TIMEOUTS, retries=_RETRIES)
-    except InvalidEndpoint as error:
-        return Check(False, str(error), next_step="Correct the address.")
+    except (InvalidEndpoint, RegistryRefused) as error:
+        return Check(False, str(error), next_step="Correct it and check again.")
 
     async def ask() -> Probe:
         async with client:

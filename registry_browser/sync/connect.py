@@ -4,10 +4,9 @@ from registry_browser.models import Registry
 from registry_browser.oci.auth import Credentials
 from registry_browser.oci.client import RegistryClient
 from registry_browser.oci.dialects import DIALECTS, GENERIC
-from registry_browser.oci.endpoint import Endpoint
 from registry_browser.oci.pace import Pace
 from registry_browser.oci.transport import Retries, Timeouts
-from registry_browser.sync.registries import RegistryDetails
+from registry_browser.sync.registries import RegistryDetails, endpoint_of
 
 
 def connect(
@@ -18,16 +17,8 @@ def connect(
 ) -> RegistryClient:
     """A client with the registry's credentials, terms and pace; nothing is sent yet. Raises
     InvalidEndpoint.
-
-    An address that an admin wrote with http:// is their leave to speak plain HTTP to it.
     """
-    endpoint = Endpoint(
-        registry.url,
-        token_realm=registry.token_realm or None,
-        ca_certificate=registry.ca_certificate or None,
-        verify_tls=registry.verify_tls,
-        allow_http=registry.url.startswith("http://"),
-    )
+    endpoint = endpoint_of(registry)
     credentials = (
         Credentials(registry.username, registry.secret or "") if registry.username else None
     )

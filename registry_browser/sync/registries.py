@@ -13,6 +13,8 @@ from registry_browser.history import audit
 from registry_browser.models import Registry
 from registry_browser.models.registry import NAME_PATTERN, SLUG
 from registry_browser.oci.dialects import DIALECTS
+from registry_browser.oci.endpoint import Endpoint
+from registry_browser.oci.errors import InvalidEndpoint
 from registry_browser.oci.reference import is_valid_path
 
 SYNC_EVERY = timedelta(minutes=15)
@@ -125,7 +127,17 @@ def _validate(details: RegistryDetails) -> None:
         raise RegistryRefused(
             "name", f"“{details.name}” is an address of the dashboard itself; choose another name."
         )
-    _validate_url(details.url)
+    validate_terms(details)
+
+
+def validate_terms(details: RegistryDetails) -> None:
+    """Raise RegistryRefused where a registry cannot be asked as the details say; the name does not
+    matter.
+    """
+    try:
+        endpoint_of(details)
+    except InvalidEndpoint as error:
+        raise RegistryRefused(error.part, str(error)) from error
     if details.dialect != AUTO and details.dialect not in DIALECTS:
         known = ", ".join([AUTO, *sorted(DIALECTS)])
         raise RegistryRefused(
@@ -151,34 +163,22 @@ def _validate(details: RegistryDetails) -> None:
                 "follow",
                 f"“{path}” is no repository path or namespace; write it as team/app or team/.",
             )
-    if details.ca_certificate and "-----BEGIN CERTIFICATE-----" not in details.ca_certificate:
-        raise RegistryRefused(
-            "ca_certificate",
-            "Paste the certificate authority in PEM form (-----BEGIN CERTIFICATE-----).",
-        )
-    if details.token_realm and urlsplit(details.token_realm).scheme not in ("http", "https"):
-        raise RegistryRefused("token_realm", "The token realm is an http or https address.")
 
 
-def _validate_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        port_is_fine = parts.port is None or parts.port > 0
-    except ValueError:
-        parts, port_is_fine = urlsplit(""), False
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
-        raise RegistryRefused(
-            "url",
-            f"“{url}” is no address of a registry; write it as https://host or http://host:5000.",
-        )
-    if parts.username or parts.password:
-        raise RegistryRefused(
-            "url", "Leave user name and password out of the address; they have fields of their own."
-        )
-    if parts.query or parts.fragment:
-        raise RegistryRefused(
-            "url", "The address holds a query or fragment; give scheme, host, port and path only."
-        )
+def endpoint_of(registry: Registry | RegistryDetails) -> Endpoint:
+    """Where a registry is, and on what terms we talk to it. Raises InvalidEndpoint.
+
+    An address that an admin wrote with http:// is their leave to speak plain HTTP to it.
+    """
+    endpoint = Endpoint(
+        registry.url,
+        token_realm=registry.token_realm or None,
+        ca_certificate=registry.ca_certificate or None,
+        verify_tls=registry.verify_tls,
+        allow_http=registry.url.lower().startswith("http://"),
+    )
+    _ = endpoint.tls  # Read here, where who asks expects InvalidEndpoint.
+    return endpoint
 
 
 def _apply(registry: Registry, details: RegistryDetails) -> list[str]:

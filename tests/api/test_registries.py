@@ -10,6 +10,7 @@ import pytest
 
 from registry_browser.models import AuditEvent, Registry
 from tests.api.conftest import Caller, problem_of
+from tests.certificates import Authority
 from tests.fake_registry import Auth, FakeRegistry, Habits
 from tests.record import Record
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NEW = {"name": "mirror", "url": "https://mirror.example"}
-PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+PEM = Authority().pem
 
 
 @pytest.fixture

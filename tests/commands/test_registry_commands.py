@@ -74,7 +74,7 @@ def test_the_password_shows_nowhere(manage: Manage, fake: FakeRegistry) -> None:
     ("words", "named"),
     [
         (["Prod!", "https://host"], "NAME: “Prod!”"),
-        (["prod", "host:5000"], "URL: “host:5000”"),
+        (["prod", "host:5000"], "URL: This is no address of a registry"),
         (["prod", "https://user:pass@host"], "URL: "),
         (["prod", "https://host", "--dialect", "esperanto"], "--dialect: “esperanto”"),
         (["prod", "https://host", "--follow", "Not A Path"], "--follow: “Not A Path”"),

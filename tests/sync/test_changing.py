@@ -14,6 +14,7 @@ from registry_browser.models import AuditEvent, Registry, RunState, SyncRun
 from registry_browser.sync.registries import RegistryDetails, RegistryRefused, change_registry
 from registry_browser.sync.removal import remove_registry
 from tests.builders import push
+from tests.certificates import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,6 +103,7 @@ def trail(action: str) -> dict[str, object]:
 
 
 def test_the_trail_says_what_a_change_was_from_and_to(registry: Registry, clock: Clock) -> None:
+    authority = Authority().pem
     wanted = replace(
         details_of(registry),
         username="robot",
@@ -110,12 +112,12 @@ def test_the_trail_says_what_a_change_was_from_and_to(registry: Registry, clock:
         follow=("team/",),
         sync_interval=None,
         vanish_share=1.0,
-        ca_certificate="-----BEGIN CERTIFICATE-----",
+        ca_certificate=authority,
     )
 
     change_registry(registry, wanted, actor="ada", now=clock())
 
-    digest = sha256(b"-----BEGIN CERTIFICATE-----").hexdigest()
+    digest = sha256(authority.encode()).hexdigest()
     assert trail("registry:changed") == {
         "username": {"from": "", "to": "robot"},
         "secret": "changed",
