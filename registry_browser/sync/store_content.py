@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 from registry_browser.models import BlobRole, Manifest, Registry
 from registry_browser.models.chains import chains
+from registry_browser.models.copying import copy_rows, copying
 from registry_browser.sync import content_rows
 from registry_browser.sync.content_rows import Row
 from registry_browser.sync.observed import ObservedContent
@@ -121,18 +122,18 @@ class _Batch:
     def _copy_manifests(
         self, numbered: Sequence[tuple[int, ObservedContent]], now: datetime
     ) -> None:
-        self._copy(
+        copy_rows(
             f"manifest (id, registry_id, stored_at, {content_rows.MANIFEST})",
             (
                 (number, self._registry_id, now, *content_rows.manifest_row(content))
                 for number, content in numbered
             ),
         )
-        self._copy(
+        copy_rows(
             "manifestbody (manifest_id, body)",
             ((number, content.body) for number, content in numbered),
         )
-        self._copy(
+        copy_rows(
             f"manifestchild (manifest_id, {content_rows.CHILD})",
             (
                 (number, *row)
@@ -158,7 +159,7 @@ class _Batch:
                 Registry.objects.filter(pk=self._registry_id).update(bytes_due=True)
         new = [row for digest, row in named.items() if digest not in known]
         numbered = list(zip(self._ids("blob", len(new)), new, strict=True))
-        self._copy(
+        copy_rows(
             f"blob (id, registry_id, holders, live_holders, {content_rows.BLOB})",
             ((number, self._registry_id, 0, 0, *row) for number, row in numbered),
         )
@@ -172,9 +173,7 @@ class _Batch:
         # Rows of numbers alone, a dozen for each manifest: they need no escaping.
         lines = [line for each in numbered for line in _link_lines(*each, blobs)]
         columns = "manifest_id, role, position, blob_id, chain"
-        with self._cursor.copy(
-            f"COPY registry_browser_manifestblob ({columns}) FROM STDIN"
-        ) as copy:
+        with copying(f"manifestblob ({columns})") as copy:
             copy.write("".join(lines))
 
     def _copy_configs(self, blobs: dict[str, int]) -> None:
@@ -186,7 +185,7 @@ class _Batch:
         self._cursor.execute(_KNOWN_CONFIGS, [list(configs)])
         for (number,) in self._cursor.fetchall():
             del configs[number]
-        self._copy(
+        copy_rows(
             f"imageconfig (blob_id, {content_rows.CONFIG})",
             (
                 (number, *content_rows.config_row(config, body))
@@ -214,11 +213,6 @@ class _Batch:
     def _ids(self, table: str, count: int) -> list[int]:
         self._cursor.execute(_IDS, [f"registry_browser_{table}", count])
         return [number for (number,) in self._cursor.fetchall()]
-
-    def _copy(self, into: str, rows: Iterable[Row]) -> None:
-        with self._cursor.copy(f"COPY registry_browser_{into} FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
 
 
 def _blob_rows(content: ObservedContent) -> Iterator[Row]:
