@@ -58,8 +58,12 @@ def ordering_field(orderings: Mapping[str, object], *, default: str) -> serializ
     sign before it.
     """
     choices = [choice for name in orderings for choice in (name, f"-{name}")]
+    named = ", ".join(choices)
     return serializers.ChoiceField(
-        choices, default=default, help_text="A minus sign reverses the order."
+        choices,
+        default=default,
+        help_text="A minus sign reverses the order.",
+        error_messages={"invalid_choice": f"“{{input}}” is no order; write one of {named}."},
     )
 
 

@@ -70,7 +70,8 @@ def request_run(plan: DeletionPlan, *, actor: str, now: datetime) -> DeletionPla
         if plan.state == PlanState.RUNNING or plan.phase == PlanPhase.WAITING:
             return plan
         if plan.state != PlanState.APPROVED:
-            raise DeletionRefused(_not_in_state(plan, "run", "Approve it first."))
+            waits = plan.state == PlanState.PLANNED
+            raise DeletionRefused(_not_in_state(plan, "run", "Approve it first." if waits else ""))
         require_deletion(plan)
         plan.runner, plan.phase = actor, PlanPhase.WAITING
         plan.heartbeat_at = now
@@ -257,7 +258,7 @@ def _not_in_state(plan: DeletionPlan, verb: str, next_step: str) -> str:
         PlanState.FAILED: "has failed",
         PlanState.EXPIRED: "has expired",
     }
-    return f"Plan {plan.pk} cannot {verb}: it {words[PlanState(plan.state)]}. {next_step}"
+    return f"Plan {plan.pk} cannot {verb}: it {words[PlanState(plan.state)]}. {next_step}".strip()
 
 
 def _registry_removed(plan: DeletionPlan) -> str:

@@ -99,7 +99,10 @@ def _tools(registry: Registry, kind: str, artifact_type: str) -> dict[str, tuple
 
 
 def _for_platform(tool: str, before: str, platform: str) -> str:
-    """The command up to the reference, asking for one platform as each tool calls it."""
+    """The command up to the reference, asking for one platform as each tool calls it. None takes a
+    version of Windows; by digest it is the one.
+    """
+    platform = platform.partition(" ")[0]
     program, _, rest = before.partition(" ")
     verb, _, flags = rest.partition(" ")
     if tool == "skopeo":

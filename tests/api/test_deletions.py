@@ -69,7 +69,14 @@ def test_a_grace_period_and_a_choice_of_manifests(admin: Caller, record: Record)
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("prefix", "UPPER"), ("digests", ["x"]), ("grace", "soon"), ("more", 1)]
+    ("field", "value"),
+    [
+        ("prefix", "UPPER"),
+        ("prefix", "nowhere"),
+        ("digests", ["x"]),
+        ("grace", "soon"),
+        ("more", 1),
+    ],
 )
 def test_what_makes_no_sense_is_refused_by_field(
     admin: Caller, record: Record, field: str, value: object
@@ -93,6 +100,8 @@ def test_a_plan_is_approved_then_run(admin: Caller, record: Record) -> None:
     assert (started.status_code, started.json()["phase"]) == (202, "waiting")
     cancelled = admin.ask("POST", f"deletions/{number}/cancel/")
     assert (cancelled.status_code, cancelled.json()["state"]) == (202, "cancelled")
+    problem = problem_of(admin.ask("POST", f"deletions/{number}/run/"), 409, "conflict")
+    assert problem["detail"] == f"Plan {number} cannot run: it was cancelled."
 
 
 def test_refusals_are_conflicts_in_a_sentence(admin: Caller, record: Record) -> None:

@@ -158,3 +158,9 @@ def test_a_later_page_costs_what_the_first_costs(
 
     first = statements(lambda: viewer.read(f"{REPOSITORIES}?page_size=3"))
     assert statements(lambda: viewer.read(page["next"])) == first
+
+
+def test_an_order_that_there_is_not_is_told_those_there_are(record: Record, viewer: Caller) -> None:
+    problem = problem_of(viewer.get(f"{REPOSITORIES}?ordering=age"), 400, "invalid")
+
+    assert "“age” is no order; write one of path, -path," in problem["detail"]

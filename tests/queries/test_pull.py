@@ -90,3 +90,9 @@ def test_another_artifact_is_pulled_with_oras_and_not_with_docker() -> None:
 def test_one_platform_of_a_tag_is_asked_for(tool: str, text: str) -> None:
     assert commands(platform="linux/arm/v7")[tool, "tag"] == text
     assert "platform" not in commands(platform="linux/arm/v7")["docker", "digest"]
+
+
+def test_no_tool_is_asked_for_a_version_of_windows() -> None:
+    command = commands(platform="windows/amd64 10.0.17763.6532")["docker", "tag"]
+
+    assert command.startswith("docker pull --platform windows/amd64 registry.example/")

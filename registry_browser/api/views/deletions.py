@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers, status
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.response import Response
 
 from registry_browser.api.errors import Conflict
@@ -28,6 +28,7 @@ from registry_browser.deletion.requests import DeletionRefused, approve, cancel,
 from registry_browser.deletion.store import plan_deletion
 from registry_browser.models import DeletionPlan, Protection, Registry
 from registry_browser.queries.deletions import LockRow, locks
+from registry_browser.queries.tree import place
 from registry_browser.tasks import remove_lock, set_lock, start_deletion, start_undo
 
 if TYPE_CHECKING:
@@ -80,8 +81,13 @@ class PlanList(ListView):
         body = PlanBody(data=request.data)
         body.is_valid(raise_exception=True)
         said = body.validated_data
+        registry = self.registry(said["registry"])
+        if place(registry, said["prefix"]) is None:
+            raise ValidationError(
+                {"prefix": [f"No repository at or below {said['prefix']} was seen."]}
+            )
         plan = plan_deletion(
-            self.registry(said["registry"]),
+            registry,
             actor=self.user.get_username(),
             now=timezone.now(),
             prefix=said["prefix"],
