@@ -10,7 +10,9 @@ from registry_browser.oci.transport import Retries, Timeouts
 from registry_browser.sync.connect import connect
 from registry_browser.sync.registries import RegistryDetails, RegistryRefused, validate_terms
 
-# A person is waiting: one quick try a question.
+PATIENCE = 10.0
+"""Seconds for all questions together: a person is waiting, and so is a thread of the dashboard."""
+# One quick try a question.
 _TIMEOUTS = Timeouts(connect=5.0, silence=5.0, total=10.0)
 _RETRIES = Retries(attempts=1)
 
@@ -33,7 +35,7 @@ class Check:
 
 
 def check_registry(registry: Registry | RegistryDetails) -> Check:
-    """Ask the registry who it is and what it can do; takes some ten seconds at most."""
+    """Ask the registry who it is and what it can do, for as long as PATIENCE lasts."""
     try:
         if isinstance(registry, RegistryDetails):
             validate_terms(registry)
@@ -42,10 +44,18 @@ def check_registry(registry: Registry | RegistryDetails) -> Check:
         return Check(False, str(error), next_step="Correct it and check again.")
 
     async def ask() -> Probe:
-        async with client:
+        async with asyncio.timeout(PATIENCE), client:
             return await probe(client)
 
-    return _as_check(asyncio.run(ask()))
+    try:
+        return _as_check(asyncio.run(ask()))
+    except TimeoutError:
+        return Check(
+            False,
+            f"{client.endpoint.host} did not answer all questions within {PATIENCE:g} seconds.",
+            cause="timeout",
+            next_step="See whether it, or what stands in front of it, is busy, and try again.",
+        )
 
 
 def _as_check(found: Probe) -> Check:

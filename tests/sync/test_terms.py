@@ -1,13 +1,17 @@
-"""What an admin writes about a registry is refused where it is written, or never stops anything."""
+"""What an admin writes about a registry is refused where it is written, or never stops anything;
+and what a check says of it.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from registry_browser.models import Registry, RegistryState, RunState
+from registry_browser.sync import check
 from registry_browser.sync.check import check_registry
 from registry_browser.sync.registries import (
     RegistryDetails,
@@ -17,6 +21,8 @@ from registry_browser.sync.registries import (
 )
 
 if TYPE_CHECKING:
+    from registry_browser.oci.client import RegistryClient
+    from registry_browser.oci.probe import Probe
     from tests.sync.conftest import Clock, Sync
 
 DAMAGED = "-----BEGIN CERTIFICATE-----\nbm8gY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----"
@@ -99,3 +105,17 @@ def test_a_registry_that_was_stored_like_that_fails_and_says_so(
     assert not found.ok
     assert (run.state, run.error) == (RunState.FAILED, found.sentence)
     assert registry.state == RegistryState.UNREACHABLE
+
+
+def test_a_check_has_an_end_however_slow_the_registry_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never_ends(client: RegistryClient) -> Probe:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(check, "probe", never_ends)
+    monkeypatch.setattr(check, "PATIENCE", 0.01)
+    found = check_registry(GOOD)
+
+    assert (found.ok, found.cause) == (False, "timeout")
+    assert "registry.example did not answer all questions within" in found.sentence
+    assert found.next_step
