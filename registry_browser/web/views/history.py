@@ -68,7 +68,8 @@ def history(request: HtmxRequest, place: HistoryPlace) -> HttpResponse:
     asked = _asked(request, place, now)
     page = events.event_page(place.scope, asked.wanted, after=request.GET.get("after", ""))
     context = {
-        **_frame(request, place, asked),
+        **_frame(place, asked),
+        **({} if asks_for_region(request) else _head(place)),
         "events": page,
         **_timeline(request, place, asked, page, now),
         **_stood_aside(place, asked),
@@ -96,7 +97,7 @@ def as_of(request: HtmxRequest, place: HistoryPlace) -> HttpResponse:
     stood = stood_at(
         place.scope, moment, wanted=asked.wanted, after=request.GET.get("after_tag", "")
     )
-    context = {**_frame(request, place, asked), "stood": stood, "moment": moment, "now": now}
+    context = {**_frame(place, asked), "stood": stood, "moment": moment, "now": now}
     context["crumbs"] = place.crumbs_to("As of a moment", asked.kept)
     return render(request, "history/as_of.html", context)
 
@@ -111,7 +112,7 @@ def between(request: HtmxRequest, place: HistoryPlace) -> HttpResponse:
     end = asked_moment(request, "to", asked.problems, end_of_day=True) or now
     if start is not None and start > end:
         start, end = end, start
-    context = {**_frame(request, place, asked), "start": start, "end": end, "now": now}
+    context = {**_frame(place, asked), "start": start, "end": end, "now": now}
     context["crumbs"] = place.crumbs_to("What changed", asked.kept)
     if start is not None:
         context["difference"] = changed_between(
@@ -125,19 +126,21 @@ def _asked(request: HtmxRequest, place: HistoryPlace, now: datetime) -> Asked:
     return replace(asked, wanted=place.narrowed(asked.wanted))
 
 
-def _frame(request: HtmxRequest, place: HistoryPlace, asked: Asked) -> dict[str, Any]:
-    context = {"place": place, "asked": asked, "registry": place.registry}
-    if asks_for_region(request):
-        return context
-    if place.repository is not None:
-        context |= {
+def _frame(place: HistoryPlace, asked: Asked) -> dict[str, Any]:
+    return {"place": place, "asked": asked, "registry": place.registry, "crumbs": place.crumbs}
+
+
+def _head(place: HistoryPlace) -> dict[str, Any]:
+    """What stands above the region that filters change: the tabs of a repository, the filters."""
+    tabs: dict[str, Any] = {}
+    if place.repository is not None and not place.tag:
+        tabs = {
             "untagged_count": manifests.untagged_count(place.repository),
             "referrer_count": manifests.referrer_count(place.repository),
             "has_below": has_repositories_below(place.repository.registry, place.repository.path),
         }
     registries = [] if place.args else sorted({name for _, name in ledger_registries()})
-    return context | {
-        "crumbs": place.crumbs,
+    return tabs | {
         "repository": place.repository,
         "kind_options": KIND_WORDS,
         "source_options": SOURCE_WORDS,
