@@ -72,9 +72,11 @@ class Manifest(models.Model):
             models.UniqueConstraint(fields=["digest", "registry"], name="manifest_digest")
         ]
         indexes = [
-            # Referrers of a subject; most manifests have none.
+            # Referrers of a subject; most manifests have none. With the key, a repository's are
+            # counted without reading those of all its registry.
             models.Index(
                 fields=["subject", "registry"],
+                include=["id"],
                 name="manifest_subject",
                 condition=~models.Q(subject=""),
             ),
