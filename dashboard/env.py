@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -16,6 +17,7 @@ import environ
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from ipaddress import IPv4Network, IPv6Network
 
 _FLAGS = {
     "1": True, "true": True, "yes": True, "on": True,
@@ -105,6 +107,13 @@ class Environment:
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.path:
                 raise WrongSetting(name, f"must hold origins such as https://host, not {origin!r}")
         return origins
+
+    def networks(self, name: str) -> list[IPv4Network | IPv6Network]:
+        """Return IP addresses, each as a network of one, and networks such as `10.0.0.0/8`."""
+        try:
+            return [ip_network(word) for word in self.words(name)]
+        except ValueError as error:
+            raise WrongSetting(name, f"must hold addresses or networks: {error}") from None
 
     def url(self, name: str, *, schemes: Collection[str]) -> str | None:
         """Return a URL with one of these schemes, or None.

@@ -372,10 +372,10 @@ def forget() -> None:
     SignInFailures.objects.filter(forgotten_at__lte=now).delete()
 
 
-def start_verification(*, actor: str, now: datetime, address: str | None = None) -> None:
+def start_verification(*, actor: str, now: datetime) -> None:
     """Have a worker recompute every seal; the audit trail says what came of it."""
     with transaction.atomic():
-        audit.record("history:verify", actor=actor, address=address, now=now)
+        audit.record("history:verify", actor=actor, now=now)
         # Where the broker is away nothing comes of it; the person may ask again.
         transaction.on_commit(lambda: verify_history.delay(actor), robust=True)
 

@@ -65,6 +65,12 @@ def test_a_flag_is_read_and_an_empty_one_counts_as_unset(text: str, value: bool)
             "CSRF_TRUSTED_ORIGINS: must hold origins such as https://host, not 'example.com'",
         ),
         (
+            {"TRUSTED_PROXIES": "10.0.0.1, proxy"},
+            lambda env: env.networks("TRUSTED_PROXIES"),
+            "TRUSTED_PROXIES: must hold addresses or networks: 'proxy' does not appear to be an "
+            "IPv4 or IPv6 network",
+        ),
+        (
             {"CELERY_BROKER_URL": "http://:secret@host"},
             lambda env: env.url("CELERY_BROKER_URL", schemes=("redis", "amqp")),
             "CELERY_BROKER_URL: must begin with one of redis://, amqp://",

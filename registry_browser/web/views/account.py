@@ -109,13 +109,7 @@ def _id_in(text: str) -> int:
 
 
 def _record(request: HtmxRequest, action: str, about: str) -> None:
-    audit.record(
-        action,
-        actor=request.user.username,
-        about=about,
-        address=request.META.get("REMOTE_ADDR") or None,
-        now=datetime.now(UTC),
-    )
+    audit.record(action, actor=request.user.username, about=about, now=datetime.now(UTC))
 
 
 def _remember(request: HttpRequest, cookie: str, value: str) -> HttpResponse:

@@ -74,11 +74,7 @@ def seals_state(request: HtmxRequest) -> HttpResponse:
 @auditor_required
 def verify(request: HtmxRequest) -> HttpResponse:
     """Have a worker recompute every seal."""
-    start_verification(
-        actor=request.user.username,
-        now=datetime.now(UTC),
-        address=request.META.get("REMOTE_ADDR") or None,
-    )
+    start_verification(actor=request.user.username, now=datetime.now(UTC))
     messages.success(request, "Every seal is being recomputed. The outcome appears on this page.")
     return redirect("seals")
 
@@ -97,7 +93,6 @@ def check_file(request: HtmxRequest) -> HttpResponse:
         actor=request.user.username,
         about=str(uploaded.name)[:200],
         detail={"holds": found.holds, "outcome": found.sentence},
-        address=request.META.get("REMOTE_ADDR") or None,
         now=datetime.now(UTC),
     )
     return render(request, "history/seals.html", {**_chain(), "checked": found})
