@@ -5,6 +5,7 @@ out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from shlex import quote
 from urllib.parse import urlsplit
 
 from registry_browser.models import ManifestKind, Registry
@@ -40,13 +41,14 @@ IMAGE_TOOLS = {
     "skopeo": ("skopeo copy docker://", " oci:{name}"),
     "crane": ("crane pull ", " {name}.tar"),
 }
+# Docker asks for plain HTTP in its daemon's settings alone.
 _PLAIN_HTTP = {
-    "podman": ("podman pull --tls-verify=false ", ""),
-    "nerdctl": ("nerdctl pull --insecure-registry ", ""),
-    "skopeo": ("skopeo copy --src-tls-verify=false docker://", " oci:{name}"),
-    "crane": ("crane pull --insecure ", " {name}.tar"),
-    "oras": ("oras pull --plain-http ", ""),
-    "helm": ("helm pull --plain-http oci://", ""),
+    "podman": "--tls-verify=false",
+    "nerdctl": "--insecure-registry",
+    "skopeo": "--src-tls-verify=false",
+    "crane": "--insecure",
+    "oras": "--plain-http",
+    "helm": "--plain-http",
 }
 _ARTIFACT_TOOLS = {
     "oras": ("oras pull ", ""),
@@ -73,42 +75,53 @@ def pull_commands(
     name = path.rpartition("/")[2]
     pins = [("tag", f":{tag}")] if tag else []
     pins += [("digest", f"@{digest}")] if digest else []
+    is_plain = urlsplit(registry.url).scheme == "http"
     commands = []
     for by, pin in pins:
-        for tool, (before, after) in _tools(registry, kind, artifact_type).items():
+        for tool, (before, after) in _tools(kind, artifact_type).items():
             shown = pin
             if tool == "helm" and by == "tag":
                 shown, after = "", f" --version {tag.replace('_', '+')}"
             if platform and by == "tag":
                 before = _for_platform(tool, before, platform)
+            if is_plain and tool in _PLAIN_HTTP:
+                before = _with_flag(before, _PLAIN_HTTP[tool])
             commands.append(
                 PullCommand(tool, by, before, registry.host, path, shown, after.format(name=name))
             )
     return commands
 
 
-def _tools(registry: Registry, kind: str, artifact_type: str) -> dict[str, tuple[str, str]]:
+def _tools(kind: str, artifact_type: str) -> dict[str, tuple[str, str]]:
     tools = dict(IMAGE_TOOLS)
     if kind == ManifestKind.ARTIFACT or artifact_type:
         tools = dict(_ARTIFACT_TOOLS)
         if mediatypes.artifact_name(artifact_type) == "Helm chart":
             tools = {"helm": ("helm pull oci://", ""), **tools}
-    if urlsplit(registry.url).scheme == "http":
-        tools = {tool: _PLAIN_HTTP.get(tool, command) for tool, command in tools.items()}
     return tools
 
 
 def _for_platform(tool: str, before: str, platform: str) -> str:
-    """The command up to the reference, asking for one platform as each tool calls it. None takes a
-    version of Windows; by digest it is the one.
+    """The command up to the reference, asking for one platform as each tool calls it.
+
+    The version, which `platform` has for Windows, is known to crane alone; the others choose one.
+    What a platform is called is up to the registry, so it is quoted for the shell.
     """
-    platform = platform.partition(" ")[0]
-    program, _, rest = before.partition(" ")
-    verb, _, flags = rest.partition(" ")
+    named, _, version = platform.partition(" ")
     if tool == "skopeo":
-        os, _, rest = platform.partition("/")
+        os, _, rest = named.partition("/")
         architecture, _, variant = rest.partition("/")
-        asked = f"--override-os {os} --override-arch {architecture}"
-        asked += f" --override-variant {variant}" if variant else ""
-        return f"{program} {asked} {verb} {flags}"
-    return f"{program} {verb} --platform {platform} {flags}"
+        asked = f"--override-os {quote(os)} --override-arch {quote(architecture)}"
+        asked += f" --override-variant {quote(variant)}" if variant else ""
+        return f"skopeo {asked} {before.removeprefix('skopeo ')}"
+    if tool == "crane" and version:
+        named = f"{named}:{version}"
+    return _with_flag(before, f"--platform {quote(named)}")
+
+
+def _with_flag(before: str, flag: str) -> str:
+    """The command with the flag before its reference, and before the `docker://` or `oci://` of
+    that.
+    """
+    command, _, scheme = before.rpartition(" ")
+    return f"{command} {flag} {scheme}"

@@ -1,5 +1,7 @@
 """Commands that fetch an image or artifact."""
 
+import shlex
+
 import pytest
 
 from registry_browser.models import Registry
@@ -55,6 +57,19 @@ def test_plain_http_is_said_where_a_tool_must_be_told() -> None:
     assert found["crane", "tag"] == "crane pull --insecure 127.0.0.1:5000/team/web:1.0 web.tar"
 
 
+def test_plain_http_changes_nothing_else_of_a_command() -> None:
+    over_http = commands("http://127.0.0.1:5000", kind="artifact", platform="linux/arm64")
+
+    assert over_http["crane", "tag"] == (
+        "crane manifest --platform linux/arm64 --insecure 127.0.0.1:5000/team/web:1.0"
+    )
+    assert over_http["skopeo", "tag"] == (
+        "skopeo --override-os linux --override-arch arm64 copy --src-tls-verify=false"
+        " docker://127.0.0.1:5000/team/web:1.0 oci:web"
+    )
+    assert over_http["oras", "digest"] == f"oras pull --plain-http 127.0.0.1:5000/team/web@{DIGEST}"
+
+
 def test_a_chart_is_pulled_by_its_version() -> None:
     found = commands(
         tag="1.2.3_build5", kind="artifact", of="application/vnd.cncf.helm.config.v1+json"
@@ -92,7 +107,23 @@ def test_one_platform_of_a_tag_is_asked_for(tool: str, text: str) -> None:
     assert "platform" not in commands(platform="linux/arm/v7")["docker", "digest"]
 
 
-def test_no_tool_is_asked_for_a_version_of_windows() -> None:
-    command = commands(platform="windows/amd64 10.0.17763.6532")["docker", "tag"]
+@pytest.mark.parametrize(
+    ("tool", "start"),
+    [
+        ("docker", "docker pull --platform windows/amd64 registry"),
+        ("podman", "podman pull --platform windows/amd64 registry"),
+        ("crane", "crane pull --platform windows/amd64:10.0.20348.1 registry"),
+        ("skopeo", "skopeo --override-os windows --override-arch amd64 copy docker://registry"),
+    ],
+)
+def test_the_version_of_windows_is_asked_for_where_a_tool_can(tool: str, start: str) -> None:
+    assert commands(platform="windows/amd64 10.0.20348.1")[tool, "tag"].startswith(start)
 
-    assert command.startswith("docker pull --platform windows/amd64 registry.example/")
+
+@pytest.mark.parametrize("platform", ["linux;reboot/x", "linux/$(reboot)", "linux/a/`reboot`"])
+def test_a_registry_brings_no_command_of_its_own_into_those_that_are_copied(platform: str) -> None:
+    for (tool, by), text in commands(platform=platform).items():
+        words = shlex.split(text)
+        assert by == "digest" or any("reboot" in word for word in words), tool
+        # A shell splits off `;` and `$(…)` where they stand outside of quotes.
+        assert "'" in text or "reboot" not in text
