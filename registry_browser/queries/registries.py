@@ -51,6 +51,11 @@ class RegistryRow:
     run: RunRow | None
 
     @property
+    def is_read(self) -> bool:
+        """Whether its figures say anything: zero is not the same as not known."""
+        return self.synced_at is not None or self.repositories > 0
+
+    @property
     def look(self) -> str:
         return _LOOKS[RegistryState(self.state)]
 

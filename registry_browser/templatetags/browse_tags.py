@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -60,6 +61,17 @@ def pages(context: Context, listing: Listing) -> SafeString:
 def found_tags(context: Context, listing: TagPage) -> SafeString:
     """What a filter of tags found: "148 tags on 97 digests"."""
     return found(context, f"{some(listing.total, 'tag')} on {some(listing.digests, 'digest')}")
+
+
+_ATTACHED = re.compile(r"(sha256-[0-9a-f]{12})[0-9a-f]{52}(.*)")
+
+
+@register.filter
+def tag_name(name: str) -> str:
+    """A tag as lists show it: one that attaches something to a digest names it as chips do,
+    "sha256-6967eca0f773….sig".
+    """
+    return _ATTACHED.sub(r"\1…\2", name) if _ATTACHED.fullmatch(name) else name
 
 
 @register.filter

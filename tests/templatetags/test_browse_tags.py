@@ -14,6 +14,7 @@ from registry_browser.templatetags.browse_tags import (
     linked,
     percent_of,
     step_line,
+    tag_name,
     toggled,
 )
 
@@ -88,3 +89,9 @@ def test_ids_hold_nothing_that_a_selector_would_read() -> None:
 
 def test_a_deep_tree_stops_moving_right() -> None:
     assert [depth_class(depth) for depth in (0, 1, 6, 40)] == ["", "depth-1", "depth-6", "depth-6"]
+
+
+def test_a_tag_that_names_a_digest_is_shown_as_chips_show_one() -> None:
+    assert tag_name(f"sha256-{'ab' * 32}.sig") == "sha256-abababababab….sig"
+    assert tag_name("1.31.0-rc.1") == "1.31.0-rc.1"
+    assert tag_name(f"sha256-{'ab' * 31}") == f"sha256-{'ab' * 31}"

@@ -303,3 +303,14 @@ def test_deletions_under_way_stand_with_what_runs(viewer: Client) -> None:
     assert 'Running <span class="count">1</span>' in page
     assert f"Deletion {plan.pk} · prod" in page
     assert 'hx-trigger="every 5s"' in page
+
+
+@pytest.mark.django_db
+def test_what_was_never_read_has_no_figures(viewer: Client) -> None:
+    record = Record()
+    Registry.objects.filter(pk=record.registry.pk).update(synced_at=None)
+
+    assert "nothing read yet" in viewer.get("/").text
+    page = viewer.get("/r/prod/").text
+    assert "Nothing is read yet" in page
+    assert "Reclaimable" not in page
