@@ -10,13 +10,17 @@ from registry_browser.models.presence import RepositoryQuerySet
 
 # One line a repository, so that the order of rows cannot matter. A repository appears, vanishes, is
 # incomplete: all of it changes the hash. KEPT counts as DANGLING: it follows from tags, locks and
-# presences, which are here themselves, and may follow a moment later.
+# presences, which are here themselves, and may follow a moment later. What no tag reaches stands
+# with the moment since when it is as it is (`known.settled_at`): a manifest that got a tag and lost
+# it again is in the same state as before, and young.
 _EVIDENCE = """
 SELECT coalesce(md5(string_agg(line, ';' ORDER BY line)), '') FROM (
     SELECT concat_ws(':', repository.id, repository.complete,
       (SELECT md5(string_agg(concat_ws('=', tag.name, tag.manifest_id), ',' ORDER BY tag.name))
          FROM registry_browser_tag tag WHERE tag.repository_id = repository.id),
-      (SELECT md5(string_agg(concat_ws('=', presence.manifest_id, least(presence.state, 4)), ','
+      (SELECT md5(string_agg(concat_ws('=', presence.manifest_id, least(presence.state, 4),
+                CASE WHEN presence.state >= 4 THEN extract(epoch FROM greatest(
+                  presence.first_seen_at, presence.pushed_at, presence.untagged_since)) END), ','
                 ORDER BY presence.manifest_id))
          FROM registry_browser_presence presence
         WHERE presence.repository_id = repository.id AND presence.gone_at IS NULL)) AS line

@@ -37,11 +37,16 @@ class KnownPresence:
 
     @property
     def settled_at(self) -> datetime:
-        """Since when it is as it is: pushed, first seen, or untagged, whichever was last. A build
-        date says nothing here: reproducible builds are born in 1970.
-        """
-        moments = (self.first_seen_at, self.pushed_at, self.untagged_since)
-        return max(moment for moment in moments if moment)
+        return settled_at(self.first_seen_at, self.pushed_at, self.untagged_since)
+
+
+def settled_at(
+    first_seen_at: datetime, pushed_at: datetime | None, untagged_since: datetime | None
+) -> datetime:
+    """Since when a presence is as it is: first seen, pushed, or untagged, whichever was last. A
+    build date says nothing here: reproducible builds are born in 1970.
+    """
+    return max(moment for moment in (first_seen_at, pushed_at, untagged_since) if moment)
 
 
 @dataclass(frozen=True, slots=True)

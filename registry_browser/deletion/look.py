@@ -9,7 +9,8 @@ onto a planned manifest within that time falls with it; the ledger then names ou
 undo brings manifest and tag back.
 
 What a tag points to and the record does not know is fetched and read: a new index may name what is
-planned. Whatever cannot be asked or read leaves everything where it is.
+planned. What a sync has meanwhile seen tagged, untagged again or pushed is young by the plan's own
+grace period. Whatever cannot be asked or read leaves everything where it is.
 """
 
 import asyncio
@@ -22,6 +23,8 @@ from asgiref.sync import sync_to_async
 from django.db import connection
 
 from registry_browser.deletion.graph import Graph, Node, attached_to, digests_in
+from registry_browser.deletion.known import settled_at
+from registry_browser.deletion.plan import hours, moment
 from registry_browser.models import (
     DeletionItem,
     DeletionPlan,
@@ -266,6 +269,8 @@ class Watch:
             return ""  # The record has seen that it is gone; the registry will say so.
         if digest in recorded.live:
             return "The record has seen since that it is needed."
+        if young := self._why_young(digest):
+            return young
         holder = self._staying_holder(digest)
         if not holder:
             return ""
@@ -275,6 +280,22 @@ class Watch:
         if recorded.graph.nodes[digest].subject == holder:
             return f"Its subject {named} stays."
         return f"The manifest {named} stays and needs it."
+
+    def _why_young(self, digest: str) -> str:
+        """Asked of the record anew each time: what was pushed again has no new row."""
+        moments = (
+            Presence.objects.filter(
+                repository=self._repository, manifest__digest=digest, gone_at=None
+            )
+            .values_list("first_seen_at", "pushed_at", "untagged_since")
+            .first()
+        )
+        if moments is None or self._clock() - settled_at(*moments) >= self._plan.grace:
+            return ""
+        return (
+            f"Younger than the grace period of {hours(self._plan.grace)}: something happened to it "
+            f"on {moment(settled_at(*moments))}."
+        )
 
     def _staying_holder(self, digest: str) -> str:
         """The nearest manifest that stays and thereby keeps `digest`; empty if none does.

@@ -18,12 +18,20 @@ from registry_browser.deletion.requests import (
     seems_expired,
     why_expired,
 )
-from registry_browser.models import AuditEvent, Outcome, PlanPhase, PlanState, Registry
+from registry_browser.models import (
+    AuditEvent,
+    KeptBecause,
+    Outcome,
+    PlanPhase,
+    PlanState,
+    Presence,
+    Registry,
+)
 from registry_browser.sync.locked import apply_locks
 from registry_browser.sync.removal import remove_registry
 from tests.builders import push
-from tests.deletion.stage import DAY, goes
-from tests.deletion.test_run import PATH, dangling
+from tests.deletion.stage import DAY, goes, stays
+from tests.deletion.test_run import PATH, dangling, tag_for_a_while
 
 if TYPE_CHECKING:
     from registry_browser.models import DeletionPlan
@@ -112,6 +120,25 @@ def test_a_tag_that_moved_since_expires_a_plan_and_is_named(
     plan.refresh_from_db()
     assert plan.state == PlanState.EXPIRED
     assert AuditEvent.objects.filter(action="deletion:expired").count() == 1
+
+
+def test_a_tag_that_came_and_went_since_makes_a_manifest_young_and_expires_a_plan(
+    fake: FakeRegistry, stage: Stage
+) -> None:
+    (old,) = dangling(fake, stage, "old")
+    plan = stage.plan()
+    tag_for_a_while(fake, stage, "old", old.digest)
+    assert stays(stage.plan()) == {old.digest: KeptBecause.YOUNG}
+    assert f"Tag old in {PATH} moved" in refused(stage, plan)
+
+
+def test_a_dangling_manifest_that_was_pushed_again_expires_a_plan(
+    fake: FakeRegistry, stage: Stage
+) -> None:
+    (old,) = dangling(fake, stage, "old")
+    plan = stage.plan()
+    Presence.objects.filter(manifest__digest=old.digest).update(pushed_at=stage.clock())
+    assert "not what they were" in refused(stage, plan)
 
 
 def test_what_changed_elsewhere_expires_nothing(fake: FakeRegistry, stage: Stage) -> None:

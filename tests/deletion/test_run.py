@@ -80,6 +80,15 @@ def item_of(plan: DeletionPlan, image: PushedImage) -> DeletionItem:
     return DeletionItem.objects.get(plan=plan, digest=image.digest)
 
 
+def tag_for_a_while(fake: FakeRegistry, stage: Stage, name: str, digest: str) -> None:
+    """Somebody rolls a tag back to this digest and forward again; syncs see both."""
+    before = fake.store.tags(PATH)[name]
+    for target in (digest, before):
+        fake.store.tag(PATH, name, target)
+        stage.clock.advance(minutes=5)
+        stage.sync()
+
+
 def test_a_run_deletes_by_digest_and_the_record_follows(fake: FakeRegistry, stage: Stage) -> None:
     (old,) = dangling(fake, stage, "old")
     fake.forget_requests()
@@ -145,6 +154,20 @@ def test_a_tag_that_moves_between_two_deletions_is_seen(fake: FakeRegistry, stag
     stage.run(plan)
     assert sorted(outcomes(plan).values()) == [Outcome.DELETED, Outcome.SKIPPED]
     assert fake.store.manifest(PATH, last.digest) is not None
+
+
+def test_what_had_a_tag_for_a_while_during_the_run_is_young_and_stays(
+    fake: FakeRegistry, stage: Stage
+) -> None:
+    dangling(fake, stage, "one", "two")
+    plan = stage.approved()
+    assert stage.slice(plan, seconds=-1) is SliceResult.MORE
+    first, last = goes(plan)
+    tag_for_a_while(fake, stage, "one", last)
+    stage.run(plan)
+    assert outcomes(plan) == {first: Outcome.DELETED, last: Outcome.SKIPPED}
+    detail = plan.items.get(digest=last).detail
+    assert detail.startswith("Younger than the grace period of 24 h")
 
 
 def test_an_index_pushed_since_keeps_the_child_it_names(fake: FakeRegistry, stage: Stage) -> None:
