@@ -292,3 +292,19 @@ def test_events_are_paged_without_losing_or_repeating_one(trail: Trail, viewer: 
 def test_moments_at_the_ends_of_time_have_a_page(trail: Trail, auditor: Client, query: str) -> None:
     for address in (PAGE, "/history", "/history/audit"):
         assert auditor.get(f"{address}?{query}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/history/as-of?after_tag={pk}:%00",
+        "/history?after=%00",
+        "/history/between?from=2026-11-01&after=%00",
+        "/history/audit?after=%00",
+        "/r/prod/?q=a&after=%00",
+    ],
+)
+def test_text_that_postgres_cannot_hold_has_a_page(
+    trail: Trail, auditor: Client, address: str
+) -> None:
+    assert auditor.get(address.format(pk=trail.repository.pk)).status_code == 200

@@ -35,7 +35,7 @@ FILTERS = ("actor", "action", "about", "address", "since", "until")
 def audit(request: HtmxRequest) -> HttpResponse:
     """Who did what, newest first."""
     wanted, problems = _asked(request)
-    page = audit_page(wanted, after=request.GET.get("after", ""))
+    page = audit_page(wanted, after=asked_text(request, "after"))
     kept = urlencode({name: text for name in FILTERS if (text := asked_text(request, name))})
     context = {
         "trail": page,

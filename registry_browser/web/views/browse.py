@@ -60,7 +60,7 @@ def _below(request: HtmxRequest, registry: Registry, path: str) -> dict[str, Any
     """The tree, or the flat list of those repositories that a filter finds."""
     text = asked_text(request)
     if text:
-        after = request.GET.get("after")
+        after = asked_text(request, "after") or None
         listed = repositories.repositories(registry, prefix=path, search=text, after=after)
         return {"text": text, "listed": listed}
     order = asked_order(request, tree.ORDERINGS, "name")

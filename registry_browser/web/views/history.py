@@ -20,7 +20,7 @@ from registry_browser.queries.history_registries import ledger_registries
 from registry_browser.queries.history_seals import seal_state
 from registry_browser.queries.tree import has_repositories_below
 from registry_browser.web.access import auditors_only
-from registry_browser.web.asked import asked_page
+from registry_browser.web.asked import asked_page, asked_text
 from registry_browser.web.history_asked import (
     KIND_WORDS,
     SEGMENTS,
@@ -66,7 +66,7 @@ def history(request: HtmxRequest, place: HistoryPlace) -> HttpResponse:
     """Sentences by day, newest first, above them the lanes, beside them the moment asked for."""
     now = datetime.now(UTC)
     asked = _asked(request, place, now)
-    page = events.event_page(place.scope, asked.wanted, after=request.GET.get("after", ""))
+    page = events.event_page(place.scope, asked.wanted, after=asked_text(request, "after"))
     context = {
         **_frame(place, asked),
         **({} if asks_for_region(request) else _head(place)),
@@ -95,7 +95,7 @@ def as_of(request: HtmxRequest, place: HistoryPlace) -> HttpResponse:
     asked = _asked(request, place, now)
     moment = asked.at or now
     stood = stood_at(
-        place.scope, moment, wanted=asked.wanted, after=request.GET.get("after_tag", "")
+        place.scope, moment, wanted=asked.wanted, after=asked_text(request, "after_tag")
     )
     context = {**_frame(place, asked), "stood": stood, "moment": moment, "now": now}
     context["crumbs"] = place.crumbs_to("As of a moment", asked.kept)
@@ -116,7 +116,7 @@ def between(request: HtmxRequest, place: HistoryPlace) -> HttpResponse:
     context["crumbs"] = place.crumbs_to("What changed", asked.kept)
     if start is not None:
         context["difference"] = changed_between(
-            place.scope, start, end, wanted=asked.wanted, after=request.GET.get("after", "")
+            place.scope, start, end, wanted=asked.wanted, after=asked_text(request, "after")
         )
     return render(request, "history/between.html", context)
 
