@@ -335,12 +335,19 @@ def tick() -> None:
 
 
 def _start_what_is_due(now: datetime) -> None:
-    """Registries whose time has come."""
+    """Registries whose time has come; one that fails keeps no other from its sync."""
+    failures: list[Exception] = []
     # A sync of some repositories that is under way is widened.
     under_way = SyncRun.objects.filter(state__in=ACTIVE, whole=True).values("registry")
     for registry in Registry.objects.filter(next_sync_at__lte=now).exclude(pk__in=under_way):
         is_check_due = registry.next_check_at is not None and registry.next_check_at <= now
-        start_sync(registry, trigger=SyncTrigger.SCHEDULE, now=now, full_check=is_check_due)
+        try:
+            start_sync(registry, trigger=SyncTrigger.SCHEDULE, now=now, full_check=is_check_due)
+        except Exception as failure:
+            failure.add_note(f"When a sync of {registry.name} was due.")
+            failures.append(failure)
+    if failures:
+        raise ExceptionGroup("Syncs that are due did not start", failures)
 
 
 def _send_again_what_was_lost(now: datetime) -> None:

@@ -33,6 +33,7 @@ from registry_browser.models import (
     PlanState,
     Registry,
     RunState,
+    SecretIsLost,
     SyncRun,
     UndoState,
 )
@@ -244,7 +245,7 @@ class _Slice:
     def _client(self) -> RegistryClient | None:
         try:
             client = self._connect(self._registry)
-        except InvalidEndpoint as error:
+        except (InvalidEndpoint, SecretIsLost) as error:
             _give_up(self._plan, str(error), self._clock())
             return None
         # Leaves room for a crawl, which makes room for a deletion; see `Crawl._write_progress`.

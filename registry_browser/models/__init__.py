@@ -26,6 +26,7 @@ from registry_browser.models.deletion import (
     Protection,
     UndoState,
 )
+from registry_browser.models.encrypted import SecretIsLost
 from registry_browser.models.figures import PlaceFigure
 from registry_browser.models.ledger import (
     AuditEvent,
@@ -110,6 +111,7 @@ __all__ = [
     "RunState",
     "Seal",
     "SealMarks",
+    "SecretIsLost",
     "SignInFailures",
     "SignInToken",
     "SyncItem",

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from registry_browser.models import Registry
+from registry_browser.models import Registry, SecretIsLost
 from registry_browser.oci.errors import InvalidEndpoint
 from registry_browser.oci.probe import Probe, probe
 from registry_browser.oci.transport import Retries, Timeouts
@@ -42,6 +42,8 @@ def check_registry(registry: Registry | RegistryDetails) -> Check:
         client = connect(registry, timeouts=_TIMEOUTS, retries=_RETRIES)
     except (InvalidEndpoint, RegistryRefused) as error:
         return Check(False, str(error), next_step="Correct it and check again.")
+    except SecretIsLost as error:
+        return Check(False, str(error), next_step="Put it back, or enter the password again.")
 
     async def ask() -> Probe:
         async with asyncio.timeout(PATIENCE), client:

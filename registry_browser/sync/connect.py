@@ -16,11 +16,11 @@ def connect(
     retries: Retries | None = None,
 ) -> RegistryClient:
     """A client with the registry's credentials, terms and pace; nothing is sent yet. Raises
-    InvalidEndpoint.
+    InvalidEndpoint, and SecretIsLost where the stored credentials cannot be read.
     """
     endpoint = endpoint_of(registry)
     credentials = (
-        Credentials(registry.username, registry.secret or "") if registry.username else None
+        Credentials(registry.username, str(registry.secret or "")) if registry.username else None
     )
     return RegistryClient(
         endpoint,

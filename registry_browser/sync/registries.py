@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.db import IntegrityError, transaction
 
 from registry_browser.history import audit
-from registry_browser.models import Registry
+from registry_browser.models import Registry, SecretIsLost
 from registry_browser.models.registry import NAME_PATTERN, SLUG
 from registry_browser.oci.dialects import DIALECTS
 from registry_browser.oci.endpoint import Endpoint
@@ -100,6 +100,12 @@ def change_registry(
                 "The address names another host: enter the password again, "
                 "it is not sent elsewhere unasked.",
             )
+        if details.secret is None and _stored_secret(held) is None:
+            raise RegistryRefused(
+                "secret",
+                "The stored password cannot be decrypted: REGISTRY_KEYS lacks its key. "
+                "Enter it again.",
+            )
         changes = _changes(held, details)
         checks_before = held.check_interval
         applied = _apply(held, details)
@@ -118,6 +124,14 @@ def _hold(registry: Registry) -> Registry:
         raise RegistryRefused(
             "name", f"{registry.name} was removed meanwhile; connect it again if it is wanted."
         ) from None
+
+
+def _stored_secret(registry: Registry) -> str | None:
+    """The secret as text; None where no key opens it."""
+    try:
+        return str(registry.secret)
+    except SecretIsLost:
+        return None
 
 
 def _validate(details: RegistryDetails) -> None:
@@ -224,7 +238,7 @@ def _changes(registry: Registry, details: RegistryDetails) -> dict[str, object]:
         for name, value in _public(new).items()
         if value != old[name]
     }
-    if details.secret not in (None, registry.secret):
+    if details.secret is not None and details.secret != _stored_secret(registry):
         changes["secret"] = "changed"
     return changes
 

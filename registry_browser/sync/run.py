@@ -22,6 +22,7 @@ from registry_browser.models import (
     Registry,
     RegistryState,
     RunState,
+    SecretIsLost,
     SyncItem,
     SyncPhase,
     SyncRun,
@@ -87,7 +88,7 @@ def work_on(
         log.info("sync_slice_started", run=run.pk, registry=run.registry.name, phase=run.phase)
         try:
             client = connect(run.registry)
-        except InvalidEndpoint as error:
+        except (InvalidEndpoint, SecretIsLost) as error:
             _fail(run, str(error), clock())
             return SliceResult.OVER
         try:

@@ -1,5 +1,6 @@
 """What a check asks with: the form's values, and the stored secret where that may be used."""
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from django.http import QueryDict
@@ -18,10 +19,12 @@ def details_to_check(posted: QueryDict, registry: Registry | None) -> RegistryDe
     data = posted.copy()
     if registry is None and not data.get("name", "").strip():
         data["name"] = "unnamed"
-    if registry is not None and _may_use_stored(data, registry):
-        data["secret"] = registry.secret
     form = RegistryForm(data, registry=registry)
-    return form.details() if form.is_valid() else None
+    if not form.is_valid():
+        return None
+    if registry is not None and _may_use_stored(data, registry):
+        return replace(form.details(), secret=registry.secret)
+    return form.details()
 
 
 def _may_use_stored(data: QueryDict, registry: Registry) -> bool:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.fernet import Fernet
 from django.utils import timezone
 
 from dashboard import broker
@@ -91,6 +92,15 @@ def test_metrics_hold_the_figures_of_each_registry_and_the_age_of_its_sync(clien
     assert "registry_browser_workers 1.0" in lines
     [age] = [line for line in lines if line.startswith("registry_browser_sync_age_seconds{")]
     assert 3600 <= float(age.rpartition(" ")[2]) < 3700
+
+
+def test_metrics_need_no_key_to_a_registry(client: Client, settings: Settings) -> None:
+    Registry.objects.create(
+        name="prod", url="http://prod", created_at=timezone.now(), username="robot", secret="s"
+    )
+    settings.REGISTRY_KEYS = [Fernet.generate_key().decode()]
+
+    assert 'registry="prod"' in client.get("/metrics").text
 
 
 def test_metrics_ask_for_their_token_where_one_is_set(client: Client, settings: Settings) -> None:

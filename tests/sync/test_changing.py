@@ -18,6 +18,7 @@ from tests.certificates import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from tests.fake_registry import FakeRegistry
     from tests.sync.conftest import Clock, Sync
@@ -144,3 +145,21 @@ def test_the_trail_says_how_a_registry_was_connected(registry: Registry) -> None
     assert connected["verify_tls"] is True
     assert connected["check_interval_seconds"] == 86400
     assert "secret" not in connected
+
+
+def test_a_sync_that_cannot_start_keeps_no_other_from_starting(
+    fake: FakeRegistry, add: Callable[..., Registry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = add(fake, "bad"), add(fake, "good")
+    real = tasks.start_sync
+
+    def start(registry: Registry, **wanted: Any) -> SyncRun:
+        if registry == bad:
+            raise ValueError("no")
+        return real(registry, **wanted)
+
+    monkeypatch.setattr(tasks, "start_sync", start)
+    with pytest.raises(ExceptionGroup, match="Parts of a tick failed"):
+        tasks.tick()
+
+    assert SyncRun.objects.get().registry == good

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from registry_browser.models import AuditEvent, Registry, Repository, SyncItem, SyncRun
+from registry_browser import tasks
+from registry_browser.models import (
+    AuditEvent,
+    Registry,
+    Repository,
+    RunState,
+    SecretIsLost,
+    SyncItem,
+    SyncRun,
+)
+from registry_browser.sync.check import check_registry
 from registry_browser.sync.registries import RegistryDetails, RegistryRefused, change_registry
 from tests.builders import push
 from tests.fake_registry import Auth
@@ -61,9 +71,50 @@ def test_a_secret_that_no_key_opens_names_the_setting_and_not_the_secret(
     settings: Settings, private: Registry
 ) -> None:
     settings.REGISTRY_KEYS = [NEW]
-    with pytest.raises(ImproperlyConfigured, match="REGISTRY_KEYS") as raised:
-        Registry.objects.get(pk=private.pk)
+    registry = Registry.objects.get(pk=private.pk)
+    with pytest.raises(SecretIsLost, match="REGISTRY_KEYS") as raised:
+        str(registry.secret)
     assert SECRET not in str(raised.value)
+
+
+def test_a_sync_whose_secret_is_lost_fails_with_the_reason(
+    settings: Settings, private: Registry, fake: FakeRegistry, sync: Sync
+) -> None:
+    settings.REGISTRY_KEYS = [NEW]
+    run = sync(Registry.objects.get(pk=private.pk))
+    assert run.state == RunState.FAILED
+    assert "REGISTRY_KEYS" in run.error
+    assert fake.requests == ()
+
+
+def test_a_lost_secret_keeps_no_other_registry_from_its_sync(
+    settings: Settings, private: Registry, fake: FakeRegistry, add: Callable[..., Registry]
+) -> None:
+    settings.REGISTRY_KEYS = [NEW]
+    other = add(fake, "zoo")
+    tasks.tick()
+    assert set(SyncRun.objects.values_list("registry", flat=True)) == {private.pk, other.pk}
+
+
+def test_a_lost_secret_is_entered_again(
+    settings: Settings, private: Registry, clock: Clock
+) -> None:
+    settings.REGISTRY_KEYS = [NEW]
+    kept = RegistryDetails(name="fake", url=private.url, username="robot", secret=None)
+    with pytest.raises(RegistryRefused, match="REGISTRY_KEYS") as refused:
+        change_registry(private, kept, actor="admin", now=clock())
+    assert refused.value.field == "secret"
+    change_registry(private, replace(kept, secret=SECRET), actor="admin", now=clock())
+    assert Registry.objects.get(pk=private.pk).secret == SECRET
+    assert AuditEvent.objects.get(action="registry:changed").detail["secret"] == "changed"
+
+
+def test_a_check_with_a_lost_secret_says_what_to_do(settings: Settings, private: Registry) -> None:
+    settings.REGISTRY_KEYS = [NEW]
+    found = check_registry(Registry.objects.get(pk=private.pk))
+    assert not found.ok
+    assert "REGISTRY_KEYS" in found.sentence
+    assert "enter the password again" in found.next_step
 
 
 @pytest.mark.parametrize("wrong", [False, True], ids=["a good sync", "refused credentials"])

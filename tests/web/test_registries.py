@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.fernet import Fernet
 
 from registry_browser.models import AuditEvent, Registry, RegistryState, SyncRun, TagEvent
 from registry_browser.models.registry import SLUG
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django.test import Client
+    from pytest_django import Settings
 
 SECRET = "tr0ub4dor-and-3"
 DEFAULTS = {
@@ -318,3 +320,16 @@ def test_the_list_says_how_each_registry_stands(viewer: Client) -> None:
 @pytest.mark.parametrize("address", ["/registries/none/", "/registries/none/remove/"])
 def test_an_unknown_registry_is_not_found(address: str, admin: Client) -> None:
     assert admin.get(address).status_code == 404
+
+
+def test_the_settings_of_a_registry_whose_secret_is_lost_can_be_read_and_checked(
+    admin: Client, fake: FakeRegistry, settings: Settings
+) -> None:
+    admin.post("/registries/add/", filled(fake.url, username="robot", secret=SECRET, anyway="1"))
+    settings.REGISTRY_KEYS = [Fernet.generate_key().decode()]
+
+    page = admin.get("/registries/lab/")
+    check = admin.post("/registries/check/", filled(fake.url, username="robot", stored="lab"))
+
+    assert "One is stored" in page.text
+    assert "REGISTRY_KEYS lacks the key" in check.text
