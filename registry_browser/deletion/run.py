@@ -12,12 +12,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 from asgiref.sync import sync_to_async
+from django.db.models import Q
 
 from registry_browser.deletion.look import CannotLook, Watch
 from registry_browser.deletion.progress import freed_bytes
 from registry_browser.models import (
     DeletionItem,
     DeletionPlan,
+    Manifest,
     Outcome,
     PlanPhase,
     PlanState,
@@ -200,14 +202,16 @@ class Run:
         await self._store(item, Outcome.ALREADY_GONE, answer.status, detail)
 
     def _went_with_its_subject(self, item: DeletionItem) -> bool:
-        """Whether this plan deleted its subject before: ACR deletes referrers along."""
-        if not item.because_of:
-            return False
-        subject = DeletionItem.objects.filter(
-            plan=self._plan, path=item.path, digest=item.because_of, outcome=Outcome.DELETED
-        )
-        reasons = "its subject is in this plan"
-        return subject.exists() and reasons in item.reasons
+        """Whether its subject went because of this plan before: ACR deletes referrers along, and
+        what refers to those.
+        """
+        subjects = Manifest.objects.filter(registry=self._registry, digest=item.digest)
+        return DeletionItem.objects.filter(
+            Q(outcome=Outcome.DELETED) | Q(went_along=True),
+            plan=self._plan,
+            path=item.path,
+            digest__in=subjects.values("subject"),
+        ).exists()
 
     async def _settle_unknown(self, item: DeletionItem, answer: DeletionAnswer) -> None:
         said = answer.detail or "no answer came"

@@ -27,7 +27,7 @@ from registry_browser.models import (
     TagEventKind,
 )
 from registry_browser.models.tagsort import sort_key
-from tests.builders import make_image, make_index, push, push_referrers, sbom
+from tests.builders import make_image, make_index, push, push_referrers, sbom, signature
 from tests.deletion.stage import Clock, Stage, goes, outcomes
 from tests.fake_registry import Auth, oci
 from tests.fake_registry.faults import Answer, Disconnect, Effect
@@ -578,6 +578,29 @@ def test_referrers_that_the_registry_took_along_are_told_from_those_that_were_go
     assert plan.freed_bytes == plan.reclaimable_bytes
     stage.undo(plan)
     assert fake.store.manifest(PATH, attached.digest) is not None
+
+
+def test_what_refers_to_a_referrer_that_was_taken_along_went_along_too(
+    fake: FakeRegistry, stage: Stage
+) -> None:
+    # Trap 6, two deep: a signature of the SBOM; and an index in the plan names it, too.
+    fake.habits = oci()
+    fake.habits.delete_cascades = True
+    image = push(fake, f"{PATH}:1", layers=("base", "old"))
+    bill = push(fake, PATH, sbom(image.built))
+    signed = push(fake, PATH, signature(bill.built))
+    collection = push(fake, f"{PATH}:2", make_index([signed.built]))
+    stage.sync()
+    for tag in "12":
+        push(fake, f"{PATH}:{tag}", layers=("base", "new"))
+    stage.settle()
+    plan = stage.run(stage.approved())
+    assert item_of(plan, signed).because_of in (bill.digest, collection.digest)
+    along = set(plan.items.filter(went_along=True).values_list("digest", flat=True))
+    assert along == {bill.digest, signed.digest}
+    assert plan.freed_bytes == plan.reclaimable_bytes
+    stage.undo(plan)
+    assert fake.store.manifest(PATH, signed.digest) is not None
 
 
 def test_a_tag_that_comes_while_the_call_is_under_way_falls_and_an_undo_brings_it_back(
