@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 
 from registry_browser.deletion.gather import holdings_of, references
 from registry_browser.models import DeletionItem, DeletionPlan, ItemUndo, Outcome, Presence
@@ -46,6 +46,17 @@ def freed_bytes(plan: DeletionPlan) -> int:
     )
 
 
+def note_what_took_effect_late(plan: DeletionPlan) -> None:
+    """Count as deleted what got no answer, and what the sync has found gone."""
+    detail = "No answer came; the sync afterwards finds it gone."
+    unanswered = DeletionItem.objects.filter(plan=plan, outcome=Outcome.NO_ANSWER)
+    seen = _presence_of_item().filter(gone_at__gt=OuterRef("started_at"))
+    # After a 404 somebody else may have done it.
+    unanswered.exclude(status=404, attempts=1).filter(Exists(seen)).update(
+        outcome=Outcome.DELETED, detail=detail
+    )
+
+
 def note_what_is_there_again(plan: DeletionPlan) -> None:
     """Say of deleted items that the sync has found them there again."""
     detail = (
@@ -57,15 +68,19 @@ def note_what_is_there_again(plan: DeletionPlan) -> None:
 
 
 def _there_again(plan: DeletionPlan) -> QuerySet[DeletionItem]:
-    seen = Presence.objects.filter(
-        repository__registry=plan.registry,
-        repository__path=OuterRef("path"),
-        manifest__digest=OuterRef("digest"),
-        gone_at=None,
-    )
+    seen = _presence_of_item().filter(gone_at=None)
     return (
         DeletionItem.objects.filter(plan=plan, outcome=Outcome.DELETED)
         .exclude(undo=ItemUndo.PUSHED)
         .annotate(seen_at=Subquery(seen.values("last_seen_at")[:1]))
         .filter(seen_at__gt=F("finished_at"))
+    )
+
+
+def _presence_of_item() -> QuerySet[Presence]:
+    """For a subquery of items."""
+    return Presence.objects.filter(
+        repository__registry=OuterRef("plan__registry"),
+        repository__path=OuterRef("path"),
+        manifest__digest=OuterRef("digest"),
     )

@@ -192,6 +192,10 @@ class Run:
             await self._store(item, Outcome.REFUSED, answer.status, detail)
             self._close_if_refusing(item.path)
             return
+        if item.attempts > 1:
+            detail = "404, and it is gone: an earlier call without an answer took effect late."
+            await self._store(item, Outcome.DELETED, answer.status, detail)
+            return
         with_subject = await sync_to_async(self._went_with_its_subject)(item)
         item.went_along = with_subject
         detail = (

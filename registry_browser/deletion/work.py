@@ -13,7 +13,11 @@ from enum import Enum
 import structlog
 from asgiref.sync import async_to_sync, sync_to_async
 
-from registry_browser.deletion.progress import freed_bytes, note_what_is_there_again
+from registry_browser.deletion.progress import (
+    freed_bytes,
+    note_what_is_there_again,
+    note_what_took_effect_late,
+)
 from registry_browser.deletion.requests import (
     DeletionRefused,
     expire,
@@ -205,6 +209,7 @@ class _Slice:
             return SliceResult.OVER
         self._plan.walk = async_to_sync(self._walking)(client)
         self._plan.walked_at = self._clock()
+        note_what_took_effect_late(self._plan)
         note_what_is_there_again(self._plan)
         self._plan.freed_bytes = freed_bytes(self._plan)
         self._plan.save(update_fields=["walk", "walked_at", "freed_bytes"])

@@ -367,6 +367,38 @@ def test_500_to_the_end_is_no_answer(fake: FakeRegistry, stage: Stage) -> None:
     assert "still there" in item.detail
 
 
+def test_a_call_that_takes_effect_late_is_our_deletion_and_can_be_undone(
+    fake: FakeRegistry, stage: Stage
+) -> None:
+    (old,) = dangling(fake, stage, "old")
+    plan = stage.approved()
+    fake.faults.on("DELETE", DELETE, Answer(500), times=1)
+    # The first call is done when the second arrives.
+    late = Act(lambda: fake.store.delete_manifest(PATH, old.digest))
+    fake.faults.on("DELETE", DELETE, late, skip=1)
+    stage.run(plan)
+    item = item_of(plan, old)
+    assert (item.outcome, item.status, item.attempts) == (Outcome.DELETED, 404, 2)
+    assert plan.freed_bytes == plan.reclaimable_bytes
+    stage.undo(plan)
+    assert fake.store.manifest(PATH, old.digest) is not None
+
+
+def test_what_got_no_answer_and_is_gone_after_all_is_our_deletion(
+    fake: FakeRegistry, stage: Stage
+) -> None:
+    (old,) = dangling(fake, stage, "old")
+    plan = stage.approved()
+    fake.faults.on("DELETE", DELETE, Answer(500))
+    assert stage.slice(plan) is SliceResult.SYNC
+    assert outcomes(plan) == {old.digest: Outcome.NO_ANSWER}
+    fake.store.delete_manifest(PATH, old.digest)
+    stage.run(plan)
+    assert outcomes(plan) == {old.digest: Outcome.DELETED}
+    assert "the sync afterwards finds it gone" in item_of(plan, old).detail
+    assert plan.freed_bytes == plan.reclaimable_bytes
+
+
 def test_an_answer_lost_after_the_delete_took_effect(fake: FakeRegistry, stage: Stage) -> None:
     (old,) = dangling(fake, stage, "old")
     fake.faults.on("DELETE", DELETE, LoseAnswer())
