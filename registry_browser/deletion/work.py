@@ -12,6 +12,7 @@ from enum import Enum
 
 import structlog
 from asgiref.sync import async_to_sync, sync_to_async
+from django.db import transaction
 
 from registry_browser.deletion.progress import (
     freed_bytes,
@@ -124,17 +125,26 @@ class _Slice:
         return self._walk()
 
     def _start(self) -> SliceResult:
-        """Begin, if the plan is still true: the last moment at which the whole is looked at."""
+        """Begin, if the plan is still true: the last moment at which the whole is looked at.
+
+        Looking takes a while, in which a person may have cancelled or discarded it.
+        """
         try:
             require_deletion(self._plan)
             stale = why_expired(self._plan, self._clock())
         except DeletionRefused as refused:
             stale = str(refused)
-        if stale:
-            expire(self._plan, stale, actor=self._plan.runner, now=self._clock())
-            return SliceResult.OVER
-        self._plan.state, self._plan.started_at = PlanState.RUNNING, self._clock()
-        self._enter(PlanPhase.DELETING, "state", "started_at")
+        with transaction.atomic():
+            waiting = DeletionPlan.objects.select_for_update().filter(
+                pk=self._plan.pk, state=PlanState.APPROVED, phase=PlanPhase.WAITING
+            )
+            if waiting.first() is None:
+                return SliceResult.OVER
+            if stale:
+                expire(self._plan, stale, actor=self._plan.runner, now=self._clock())
+                return SliceResult.OVER
+            self._plan.state, self._plan.started_at = PlanState.RUNNING, self._clock()
+            self._enter(PlanPhase.DELETING, "state", "started_at")
         return self._delete()
 
     def _delete(self) -> SliceResult:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry_browser.deletion import run as deletion_run
+from registry_browser.deletion import work as deletion_work
 from registry_browser.deletion.look import _trusted_for
 from registry_browser.deletion.requests import DeletionRefused, cancel, discard
 from registry_browser.deletion.work import SliceResult
@@ -580,6 +581,27 @@ def test_cancelling_before_a_worker_came_deletes_nothing(fake: FakeRegistry, sta
     assert fake.count("DELETE") == 0
     with pytest.raises(DeletionRefused, match="was cancelled"):
         discard(plan, actor="admin", now=stage.clock())
+
+
+@pytest.mark.parametrize("end", [cancel, discard])
+def test_what_a_person_ends_while_a_worker_begins_it_stays_ended(
+    fake: FakeRegistry,
+    stage: Stage,
+    monkeypatch: pytest.MonkeyPatch,
+    end: Callable[..., None],
+) -> None:
+    dangling(fake, stage, "old")
+    plan = stage.approved()
+
+    def ended_meanwhile(plan: DeletionPlan, now: datetime) -> str:
+        end(plan, actor="admin", now=now)
+        return ""
+
+    monkeypatch.setattr(deletion_work, "why_expired", ended_meanwhile)
+    assert stage.slice(plan) is SliceResult.OVER
+    plan.refresh_from_db()
+    assert (plan.state, plan.phase) == (PlanState.CANCELLED, PlanPhase.NONE)
+    assert fake.count("DELETE") == 0
 
 
 def test_switching_deletion_off_stops_a_run(fake: FakeRegistry, stage: Stage) -> None:
