@@ -6,6 +6,7 @@ delete?) stays unknown. `diagnose` turns a failure into a sentence that says wha
 
 from dataclasses import dataclass
 
+from registry_browser.oci.answers import error_codes
 from registry_browser.oci.client import RegistryClient
 from registry_browser.oci.dialects import DIALECTS, GENERIC, Dialect, Ping
 from registry_browser.oci.errors import (
@@ -75,7 +76,7 @@ async def probe(client: RegistryClient) -> Probe:
         elif version:
             capabilities["pages_tags"] = capabilities["deletes_tags"] = version == "3"
     if capabilities.get("referrers_api") is None and diagnosis is None:
-        capabilities["referrers_api"] = await _try_referrers(client, first)
+        capabilities["referrers_api"] = await has_referrers_api(client, first)
     title = f"{dialect.title} {version}" if version else dialect.title
     return Probe(
         reachable=True,
@@ -94,6 +95,22 @@ async def probe(client: RegistryClient) -> Probe:
         ),
         diagnosis=diagnosis,
     )
+
+
+async def has_referrers_api(client: RegistryClient, repository: str | None) -> bool | None:
+    """Whether the registry lists referrers; None where it does not say. Ask with a repository that
+    it knows: without one, many say that they do not know the repository.
+    """
+    path = repository or "probe"
+    target = f"{path}/referrers/{_NO_DIGEST}"
+    answer = await _ask(client, target, client.dialect.pull_scopes(path))
+    if answer is None:
+        return None
+    if answer.status == 200:
+        return b'"manifests"' in answer.body
+    if answer.status in (404, 405) and (repository or answer.content_type != "application/json"):
+        return None if "NAME_UNKNOWN" in error_codes(answer) else False
+    return None
 
 
 def diagnose(error: RegistryError) -> Diagnosis:
@@ -227,16 +244,3 @@ async def _routes_like_distribution(client: RegistryClient) -> bool:
         and answer.content_type == "text/plain"
         and answer.body.strip() == b"404 page not found"
     )
-
-
-async def _try_referrers(client: RegistryClient, repository: str | None) -> bool | None:
-    path = repository or "probe"
-    target = f"{path}/referrers/{_NO_DIGEST}"
-    answer = await _ask(client, target, client.dialect.pull_scopes(path))
-    if answer is None:
-        return None
-    if answer.status == 200:
-        return b'"manifests"' in answer.body
-    if answer.status in (404, 405) and (repository or answer.content_type != "application/json"):
-        return False
-    return None

@@ -108,11 +108,13 @@ def change_registry(
             )
         changes = _changes(held, details)
         checks_before = held.check_interval
+        if changes.keys() & {"url", "dialect"}:
+            held.capabilities = {}  # What it can do is asked anew.
         applied = _apply(held, details)
         held.next_sync_at = now if held.sync_interval else None
         if held.check_interval != checks_before:
             held.next_check_at = now + held.check_interval if held.check_interval else None
-        held.save(update_fields=[*applied, "next_sync_at", "next_check_at"])
+        held.save(update_fields=[*applied, "capabilities", "next_sync_at", "next_check_at"])
         audit.record("registry:changed", actor=actor, about=held.name, detail=changes, now=now)
     return held
 

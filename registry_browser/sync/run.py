@@ -31,9 +31,9 @@ from registry_browser.models import (
 from registry_browser.models.work_lock import CRAWL
 from registry_browser.oci.client import RegistryClient
 from registry_browser.oci.errors import InvalidEndpoint
-from registry_browser.oci.probe import probe
 from registry_browser.sync.absences import store_absences
 from registry_browser.sync.bases import refresh_bases
+from registry_browser.sync.capabilities import learn, learn_referrers
 from registry_browser.sync.connect import connect
 from registry_browser.sync.crawl import Crawl, CrawlResult
 from registry_browser.sync.decide import is_believable
@@ -41,7 +41,6 @@ from registry_browser.sync.figures import refresh_registry
 from registry_browser.sync.listing import Listing, list_repositories
 from registry_browser.sync.place_figures import remember_places
 from registry_browser.sync.progress import recount
-from registry_browser.sync.registries import AUTO
 
 log = structlog.get_logger(__name__)
 
@@ -128,28 +127,15 @@ async def _read(
 ) -> CrawlResult:
     """List, then crawl. Everything of this slice that speaks to the registry happens in here."""
     async with client:
-        if not run.registry.capabilities:
-            await _probe(run.registry, client)
+        await learn(run, client)
         if run.whole and run.phase == SyncPhase.LISTING:
             listing = await list_repositories(run, client)
             await _save_listing(run, listing)
             if listing.failed:
                 return CrawlResult(failure=listing.problem)
+            await learn_referrers(run, client)
         crawl = Crawl(run, client, clock=clock, seconds=seconds, on_progress=on_progress)
         return await crawl.go()
-
-
-async def _probe(registry: Registry, client: RegistryClient) -> None:
-    """Learn once what the registry is and can do; a registry that does not answer is asked again
-    next time.
-    """
-    found = await probe(client)
-    if not found.reachable:
-        return
-    registry.capabilities = dict(found.capabilities or {})
-    if registry.dialect == AUTO:
-        registry.dialect = found.dialect
-    await registry.asave(update_fields=["capabilities", "dialect"])
 
 
 async def _save_listing(run: SyncRun, listing: Listing) -> None:

@@ -239,7 +239,9 @@ def test_an_answer_that_nobody_foresaw_costs_its_own_repository_alone(
     heals(company, fake, sync)
 
 
-@pytest.mark.parametrize("step", ["crawl.store_changes", "run.list_repositories", "run.probe"])
+@pytest.mark.parametrize(
+    "step", ["crawl.store_changes", "run.list_repositories", "capabilities.probe"]
+)
 def test_a_run_that_stumbles_over_a_mistake_of_ours_fails_and_says_so(
     company: Registry,
     fake: FakeRegistry,
