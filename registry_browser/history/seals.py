@@ -141,17 +141,24 @@ def is_due(now: datetime) -> bool:
 
 
 def seal_all(now: datetime, *, at_most: int = 50) -> list[Seal]:
-    """Seal what is open, in as many seals as it takes, `at_most` at once."""
+    """Seal what is open, oldest first, in as many seals as it takes, `at_most` at once. None where
+    there is nothing, where somebody else is at it, or where writers kept the ledgers busy; then the
+    next call does it.
+    """
     made: list[Seal] = []
-    while len(made) < at_most and (seal := seal_next(now)) is not None:
+    if (limits := _settled()) is None:
+        return made
+    while len(made) < at_most and (seal := _seal_up_to(limits, now)) is not None:
         made.append(seal)
     return made
 
 
 def seal_next(now: datetime) -> Seal | None:
-    """Seal the oldest open rows. None where there are none, where somebody else is at it, or where
-    writers kept the ledgers busy; then the next call does it.
-    """
+    """Seal the oldest open rows, as `seal_all` does, in one seal at most."""
+    return next(iter(seal_all(now, at_most=1)), None)
+
+
+def _seal_up_to(limits: tuple[int, int], now: datetime) -> Seal | None:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
@@ -159,9 +166,6 @@ def seal_next(now: datetime) -> Seal | None:
                 return None
         before = last_seal()
         after = (before.tags_last, before.audit_last) if before else (None, None)
-        limits = _settled()
-        if limits is None:
-            return None
         tags = _read(TAGS, after[0], limits[0])
         audit = _read(AUDIT, after[1], limits[1])
         if not tags and not audit:
@@ -173,18 +177,18 @@ def _settled() -> tuple[int, int] | None:
     """The highest ids of both ledgers, below which no row can appear any more.
 
     An id is taken before its row is committed. SHARE waits for those who are writing, which takes
-    milliseconds, and lets go at once; whoever writes longer has us come back later.
+    milliseconds; whoever writes longer has us come back later. Others wait for us until the
+    transaction ends, which is therefore one of its own and reads two ids.
     """
     tables = ", ".join(f'"{ledger.model._meta.db_table}"' for ledger in LEDGERS)
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic(durable=True), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'")
             cursor.execute(f"LOCK TABLE {tables} IN SHARE MODE")
             found = [
                 ledger.model.objects.order_by("-id").values_list("id", flat=True).first() or 0
                 for ledger in LEDGERS
             ]
-            cursor.execute("SET LOCAL lock_timeout = DEFAULT")
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", "") == "55P03":  # lock_not_available
             return None

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -279,6 +279,34 @@ def test_many_rows_become_several_seals_that_verify(
 
     assert [seal.tags_count for seal in made] == [3, 3, 1]
     assert verify().holds
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_while_rows_are_sealed(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit.record("sign-in:done", actor="ada", now=NOW)
+    real, other = seals.digest_of, connections.create_connection("default")
+
+    def write_meanwhile(*arguments: Any) -> str:
+        # Refused, rather than stuck, where it would have to wait for the seal.
+        with other.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '1s'")
+            cursor.execute(
+                "INSERT INTO registry_browser_auditevent (at, actor, action, about, detail)"
+                " VALUES (%s, 'ben', 'sign-in:done', '', '{}')",
+                [NOW],
+            )
+        return real(*arguments)
+
+    monkeypatch.setattr(seals, "digest_of", write_meanwhile)
+    try:
+        seal = seals.seal_next(NOW)
+    finally:
+        other.close()
+
+    assert seal is not None
+    assert (seal.audit_count, AuditEvent.objects.count()) == (1, 2)
 
 
 def test_seals_cannot_be_changed_by_the_dashboard_itself(trail: Trail) -> None:
