@@ -33,11 +33,20 @@ class Like(_Lookup):
     """SQL's LIKE with a pattern of the caller's; the database finds a literal start by index."""
 
     lookup_name = "like"
+    operator = "LIKE"
     prepare_rhs = False
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         left, left_parameters = self.process_lhs(compiler, connection)
-        return f"{left} LIKE %s", (*left_parameters, self.rhs)
+        return f"{left} {self.operator} %s", (*left_parameters, self.rhs)
+
+
+@CharField.register_lookup
+class ILike(Like):
+    """The same in any case of letters; no index helps."""
+
+    lookup_name = "ilike"
+    operator = "ILIKE"
 
 
 def like_pattern(glob: str) -> str:

@@ -6,7 +6,6 @@ scan however many tags there are (see `models.tagsort`).
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from django.db.models import Exists, F, OrderBy, OuterRef, Q, QuerySet
 
 from registry_browser.models import ManifestChild, ManifestKind, Repository, Tag
 from registry_browser.queries.exclusive import ManifestSet, exclusive_bytes, reach
-from registry_browser.queries.history_scope import is_glob
+from registry_browser.queries.history_scope import is_glob, like_pattern
 from registry_browser.queries.manifests import what_it_is
 from registry_browser.queries.platforms import (
     ChildRow,
@@ -141,7 +140,7 @@ def matching(
     found = Tag.objects.filter(repository=repository)
     if filter:
         found = (
-            found.filter(name__iregex=_glob(filter))
+            found.filter(name__ilike=like_pattern(filter))
             if is_glob(filter)
             else found.filter(name__icontains=filter)
         )
@@ -155,11 +154,6 @@ def matching(
         own = Q(**{f"manifest__{key}": value for key, value in wanted.items()})
         found = found.filter(own | Exists(children))
     return found
-
-
-def _glob(pattern: str) -> str:
-    parts = [{"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern]
-    return f"^{''.join(parts)}$"
 
 
 _COUNT = "SELECT count(*), count(DISTINCT manifest_id) FROM ({}) matching"

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from registry_browser.models import EventSource, Repository
@@ -39,6 +41,9 @@ def test_latest_comes_first_then_channels_and_versions_newest_on_top() -> None:
         ("%", []),
         ("(", []),
         ("(*", []),
+        ("*_*", []),
+        ("10\\*", []),
+        ("1?.*1*8*-*c*?*", ["10.18.5-rc.1"]),
     ],
 )
 def test_a_filter_is_part_of_the_name_or_a_whole_pattern(text: str, found: list[str]) -> None:
@@ -48,6 +53,17 @@ def test_a_filter_is_part_of_the_name_or_a_whole_pattern(text: str, found: list[
         record.tag(web, name, image)
 
     assert sorted(names(web, filter=text)) == sorted(found)
+
+
+def test_a_pattern_is_no_regular_expression_whose_stars_multiply() -> None:
+    web = Record().repository("team/web")
+
+    with CaptureQueriesContext(connection) as captured:
+        names(web, filter="?*" * 149 + "z")
+
+    patterns = [query["sql"] for query in captured if "z" in query["sql"]]
+    assert patterns
+    assert all("ILIKE" in sql and "~" not in sql for sql in patterns)
 
 
 def test_a_page_says_how_many_tags_are_on_how_many_digests() -> None:
