@@ -66,13 +66,14 @@ class Undo:
         pushed again.
         """
         for item in await sync_to_async(self._in_order)():
-            if time.monotonic() > self._deadline:
-                return False
             if self._silent >= SILENT_IN_A_ROW:
                 await self._store(item, ItemUndo.FAILED, "Not tried: the registry is out of reach.")
                 continue
             await self._push(item)
             await sync_to_async(self._report)()
+            # At the end, so that every slice does something.
+            if time.monotonic() > self._deadline:
+                return False
         return True
 
     def _in_order(self) -> list[DeletionItem]:
@@ -82,8 +83,9 @@ class Undo:
             here = {item.digest: item for item in items if item.path == path}
             graph = Graph(_nodes(self._registry, list(here)))
             ordered += [here[digest] for digest in undo_order(graph, graph.nodes)]
+        found = {item.pk for item in ordered}
         for item in items:
-            if item not in ordered:
+            if item.pk not in found:
                 item.undo, item.undo_detail = ItemUndo.FAILED, "The record has lost its body."
                 item.save(update_fields=["undo", "undo_detail"])
         return ordered

@@ -33,6 +33,7 @@ from registry_browser.models import (
     ACTIVE,
     DeletionItem,
     DeletionPlan,
+    ItemUndo,
     Outcome,
     PlanPhase,
     PlanState,
@@ -79,8 +80,7 @@ def work_on(
     if (waiting := at_work.first()) is None:
         return SliceResult.OVER
     if waiting.registry is None:
-        _give_up(waiting, f"The registry {waiting.registry_name} was removed.", clock())
-        return SliceResult.OVER
+        return _give_up(waiting, f"The registry {waiting.registry_name} was removed.", clock())
     with DELETION.taken(waiting.registry.pk) as locked:
         if not locked:
             return SliceResult.BUSY
@@ -144,7 +144,7 @@ class _Slice:
                 expire(self._plan, stale, actor=self._plan.runner, now=self._clock())
                 return SliceResult.OVER
             self._plan.state, self._plan.started_at = PlanState.RUNNING, self._clock()
-            self._enter(PlanPhase.DELETING, "state", "started_at")
+            _enter(self._plan, PlanPhase.DELETING, "state", "started_at")
         return self._delete()
 
     def _delete(self) -> SliceResult:
@@ -158,8 +158,8 @@ class _Slice:
         if not over:
             return SliceResult.MORE
         if after_deleting(self._plan) == PlanPhase.NONE:
-            return self._finish()
-        self._enter(PlanPhase.SYNCING)
+            return _finish(self._plan, self._clock())
+        _enter(self._plan, PlanPhase.SYNCING)
         return SliceResult.SYNC
 
     async def _deleting(self, client: RegistryClient) -> bool:
@@ -182,7 +182,7 @@ class _Slice:
         self._plan.refresh_from_db()
         if not over:
             return SliceResult.MORE
-        self._enter(PlanPhase.SYNCING)
+        _enter(self._plan, PlanPhase.SYNCING)
         return SliceResult.SYNC
 
     async def _pushing(self, client: RegistryClient) -> bool:
@@ -204,13 +204,13 @@ class _Slice:
         if sync is not None and sync.state in ACTIVE:
             return SliceResult.BUSY
         if self._plan.undo_state == UndoState.RUNNING:
-            return self._finish_undo()
+            return _finish_undo(self._plan, self._clock())
         if sync is not None and sync.state == RunState.FAILED:
             # The registry does not answer: a walk would find nothing but that.
             self._plan.walk = {"problems": [f"Not walked: {sync.error}"], "problem_count": 1}
             self._plan.save(update_fields=["walk"])
-            return self._finish()
-        self._enter(PlanPhase.WALKING)
+            return _finish(self._plan, self._clock())
+        _enter(self._plan, PlanPhase.WALKING)
         return self._walk()
 
     def _walk(self) -> SliceResult:
@@ -223,7 +223,7 @@ class _Slice:
         note_what_is_there_again(self._plan)
         self._plan.freed_bytes = freed_bytes(self._plan)
         self._plan.save(update_fields=["walk", "walked_at", "freed_bytes"])
-        return self._finish()
+        return _finish(self._plan, self._clock())
 
     async def _walking(self, client: RegistryClient) -> dict[str, object]:
         async with client:
@@ -231,31 +231,6 @@ class _Slice:
                 self._plan, self._registry, client, sync_to_async(self._on_progress)
             )
             return result.as_json()
-
-    def _finish(self) -> SliceResult:
-        self._plan.state = end_state(self._plan)
-        self._plan.finished_at = self._clock()
-        self._enter(PlanPhase.NONE, "state", "finished_at")
-        audit.record(
-            "deletion:ended",
-            actor=self._plan.runner,
-            about=self._plan.scope,
-            detail={"plan": self._plan.pk, "state": self._plan.state, **outcomes(self._plan)},
-            now=self._clock(),
-        )
-        return SliceResult.OVER
-
-    def _finish_undo(self) -> SliceResult:
-        end_undo(self._plan, self._clock())
-        self._enter(PlanPhase.NONE)
-        audit.record(
-            "deletion:undone",
-            actor=self._plan.undo_actor,
-            about=self._plan.scope,
-            detail={"plan": self._plan.pk, "state": self._plan.undo_state},
-            now=self._clock(),
-        )
-        return SliceResult.OVER
 
     def _client(self) -> RegistryClient | None:
         try:
@@ -266,12 +241,6 @@ class _Slice:
         # Leaves room for a crawl, which makes room for a deletion; see `Crawl._write_progress`.
         client.share_pace(2)
         return client
-
-    def _enter(self, phase: PlanPhase, *fields: str) -> None:
-        self._plan.phase = phase
-        if phase != PlanPhase.SYNCING:
-            self._plan.sync_run_id = None
-        self._plan.save(update_fields=["phase", "sync_run_id", *fields])
 
 
 def outcomes(plan: DeletionPlan) -> dict[str, int]:
@@ -299,20 +268,67 @@ def note_sync(plan_id: int, run: SyncRun) -> None:
     DeletionPlan.objects.filter(pk=plan_id, phase=PlanPhase.SYNCING).update(sync_run_id=run.pk)
 
 
-def _give_up(plan: DeletionPlan, reason: str, now: datetime) -> None:
-    """The registry cannot even be spoken to: what is open was not tried."""
+def _enter(plan: DeletionPlan, phase: PlanPhase, *fields: str) -> None:
+    plan.phase = phase
+    if phase != PlanPhase.SYNCING:
+        plan.sync_run_id = None
+    plan.save(update_fields=["phase", "sync_run_id", *fields])
+
+
+def _finish(plan: DeletionPlan, now: datetime) -> SliceResult:
+    plan.state, plan.finished_at = end_state(plan), now
+    _enter(plan, PlanPhase.NONE, "state", "error", "finished_at")
+    audit.record(
+        "deletion:ended",
+        actor=plan.runner,
+        about=plan.scope,
+        detail={"plan": plan.pk, "state": plan.state, **outcomes(plan)},
+        now=now,
+    )
+    return SliceResult.OVER
+
+
+def _finish_undo(plan: DeletionPlan, now: datetime) -> SliceResult:
+    end_undo(plan, now)
+    _enter(plan, PlanPhase.NONE, "undo_error")
+    audit.record(
+        "deletion:undone",
+        actor=plan.undo_actor,
+        about=plan.scope,
+        detail={"plan": plan.pk, "state": plan.undo_state},
+        now=now,
+    )
+    return SliceResult.OVER
+
+
+def _give_up(plan: DeletionPlan, reason: str, now: datetime) -> SliceResult:
+    """The registry cannot even be spoken to: what is open was not tried. Nothing if another worker
+    has given it up already.
+    """
+    with transaction.atomic():
+        at_work = DeletionPlan.objects.at_work().select_for_update()
+        if at_work.filter(pk=plan.pk).first() is None:
+            return SliceResult.OVER
+        return _end_untried(plan, reason, now)
+
+
+def _end_untried(plan: DeletionPlan, reason: str, now: datetime) -> SliceResult:
     items = DeletionItem.objects.filter(plan=plan)
+    not_tried = f"Not tried. {reason}"
+    if plan.undo_state == UndoState.RUNNING:
+        items.filter(undo=ItemUndo.WAITING).update(undo=ItemUndo.FAILED, undo_detail=not_tried)
+        items.filter(undo=ItemUndo.PUSHING).update(
+            undo=ItemUndo.FAILED, undo_detail=f"It is not known whether it is back. {reason}"
+        )
+        plan.undo_error = reason
+        return _finish_undo(plan, now)
     items.filter(outcome=Outcome.WAITING).update(
-        outcome=Outcome.CANCELLED, detail=f"Not tried. {reason}"
+        outcome=Outcome.CANCELLED, detail=not_tried, finished_at=now
     )
     items.filter(outcome=Outcome.DELETING).update(
-        outcome=Outcome.NO_ANSWER, detail=f"It is not known whether it was deleted. {reason}"
+        outcome=Outcome.NO_ANSWER,
+        detail=f"It is not known whether it was deleted. {reason}",
+        finished_at=now,
     )
-    if plan.undo_state == UndoState.RUNNING:
-        plan.undo_error = reason
-        plan.save(update_fields=["undo_error"])
-        end_undo(plan, now)
-    else:
-        plan.state, plan.error = PlanState.FAILED, reason
-    plan.phase, plan.finished_at = PlanPhase.NONE, plan.finished_at or now
-    plan.save(update_fields=["state", "error", "phase", "finished_at"])
+    plan.error = reason
+    return _finish(plan, now)

@@ -234,6 +234,9 @@ def test_a_plan_outlives_its_registry(fake: FakeRegistry, stage: Stage) -> None:
     assert (plan.registry_name, plan.phase) == ("fake", PlanPhase.NONE)
     assert plan.state == PlanState.FAILED
     assert "was removed" in plan.error
+    ended = AuditEvent.objects.latest("id")
+    assert (ended.action, ended.actor) == ("deletion:ended", "runner")
+    assert ended.detail == {"plan": plan.pk, "state": "failed", "cancelled": 1}
     with pytest.raises(DeletionRefused, match="was removed"):
         request_undo(plan, actor="admin", now=stage.clock())
 

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry_browser.deletion import undo as deletion_undo
-from registry_browser.models import ItemUndo, Presence, PresenceState, UndoState
+from registry_browser.deletion.requests import request_undo
+from registry_browser.deletion.work import SliceResult
+from registry_browser.models import (
+    AuditEvent,
+    ItemUndo,
+    PlanPhase,
+    Presence,
+    PresenceState,
+    UndoState,
+)
+from registry_browser.sync.removal import remove_registry
 from tests.builders import make_index, push, push_referrers, sbom
 from tests.deletion.stage import goes
 from tests.deletion.test_run import PATH, Killed, dangling
@@ -103,6 +113,38 @@ def test_an_undo_goes_on_behind_a_killed_worker(
     stage.run(plan)
     assert plan.undo_state == UndoState.DONE
     assert {item.undo for item in plan.items.all()} == {ItemUndo.PUSHED}
+
+
+def test_an_undo_goes_on_from_slice_to_slice_and_each_does_something(
+    fake: FakeRegistry, stage: Stage
+) -> None:
+    dangling(fake, stage, "one", "two")
+    plan = stage.run(stage.approved())
+    plan = request_undo(plan, actor="undoer", now=stage.clock())
+    assert stage.slice(plan, seconds=-1) is SliceResult.MORE
+    assert fake.count("PUT") == 1
+    stage.run(plan, seconds=-1)
+    assert plan.undo_state == UndoState.DONE
+    assert fake.count("PUT") == 2
+
+
+def test_an_undo_whose_registry_was_removed_ends_with_every_manifest_accounted_for(
+    fake: FakeRegistry, stage: Stage
+) -> None:
+    dangling(fake, stage, "one", "two")
+    plan = stage.run(stage.approved())
+    request_undo(plan, actor="undoer", now=stage.clock())
+    assert stage.slice(plan, seconds=-1) is SliceResult.MORE
+    remove_registry(stage.registry, actor="admin", now=stage.clock())
+    stage.run(plan)
+    assert (plan.undo_state, plan.phase) == (UndoState.INCOMPLETE, PlanPhase.NONE)
+    undone = plan.items.order_by("undo").values_list("undo", "undo_detail")
+    assert list(undone) == [
+        (ItemUndo.FAILED, "Not tried. The registry fake was removed."),
+        (ItemUndo.PUSHED, ""),
+    ]
+    ended = AuditEvent.objects.latest("id")
+    assert (ended.action, ended.actor) == ("deletion:undone", "undoer")
 
 
 def test_a_push_that_does_not_stay_is_noticed(fake: FakeRegistry, stage: Stage) -> None:
