@@ -74,24 +74,31 @@ def is_loopback(host: str) -> bool:
 class GuardedResolver(AbstractResolver):
     """DNS that drops forbidden addresses.
 
-    Hosts in `public_only` (token services that no admin has confirmed) must moreover resolve to
-    public addresses only.
+    Hosts in `public_only` (token services that no admin has confirmed, storage that a public
+    registry redirects to) must moreover resolve to public addresses only.
     """
 
     def __init__(self, inner: AbstractResolver | None = None) -> None:
         self._inner = inner or ThreadedResolver()
         self.public_only: set[str] = set()
+        self._private: set[str] = set()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         found: Sequence[ResolveResult] = await self._inner.resolve(host, port, family)
         allowed = [result for result in found if not is_forbidden(result["host"])]
-        if host in self.public_only and not all(is_public(result["host"]) for result in found):
-            allowed = []
+        if not all(is_public(result["host"]) for result in found):
+            self._private.add(host)
+            if host in self.public_only:
+                allowed = []
         if found and not allowed:
             raise ForbiddenAddress(None, f"{host} resolves to an address that is never contacted")
         return allowed
+
+    def is_private(self, host: str) -> bool:
+        """Whether this host is a private address, or a name that led to one."""
+        return not is_public(host) or host in self._private
 
     async def close(self) -> None:
         await self._inner.close()

@@ -75,6 +75,12 @@ class Endpoint:
         """The host without its port."""
         return self._parsed.host or ""
 
+    @cached_property
+    def trusted_hosts(self) -> frozenset[str]:
+        """The hosts that an admin named: the registry's, and its token service's."""
+        realm = URL(self.token_realm).host if self.token_realm else None
+        return frozenset({self.hostname, realm or self.hostname})
+
     @property
     def origin(self) -> str:
         """Scheme, host and port: "https://registry.example.com:5000"."""

@@ -17,7 +17,7 @@ import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from registry_browser.oci.addresses import GuardedResolver, is_forbidden
+from registry_browser.oci.addresses import GuardedResolver, is_forbidden, is_public
 from registry_browser.oci.endpoint import Endpoint
 from registry_browser.oci.errors import (
     RateLimited,
@@ -250,6 +250,7 @@ class Transport:
             raise self._refusal(answer, "redirects to something that is no web address")
         if is_forbidden(hostname):
             raise self._refusal(answer, "redirects to a link-local or metadata address")
+        self._stay_outside(answer, hostname)
         if before.scheme == "https" and after.scheme == "http":
             raise self._refusal(answer, "redirects from https to plain http")
         if (before.host, before.port, before.scheme) != (hostname, port, after.scheme):
@@ -257,6 +258,18 @@ class Transport:
             # would be a leak there, and S3 and Azure refuse a request that brings both.
             headers = {k: v for k, v in headers.items() if k.lower() != "authorization"}
         return str(after.with_fragment(None)), headers
+
+    def _stay_outside(self, answer: Answer, hostname: str) -> None:
+        """What a public registry redirects to must be public: it knows nothing of our network, and
+        what it names there would end in the record. A private one keeps its storage beside it.
+        """
+        if hostname in self.endpoint.trusted_hosts or self._resolver is None:
+            return
+        if self._resolver.is_private(self.endpoint.hostname):
+            return
+        if not is_public(hostname):
+            raise self._refusal(answer, "redirects to a private address")
+        self.require_public(hostname)
 
     def _refusal(self, answer: Answer, what: str) -> UnexpectedAnswer:
         url = URL(answer.url, encoded=True)

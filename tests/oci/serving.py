@@ -19,6 +19,7 @@ from registry_browser.oci.transport import Retries, Transport
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from registry_browser.oci.addresses import GuardedResolver
     from registry_browser.oci.auth import Credentials
     from registry_browser.oci.dialects import Dialect
 
@@ -103,6 +104,7 @@ def client_of(
     dialect: Dialect | None = None,
     max_pages: int = 100,
     url: str | None = None,
+    resolver: GuardedResolver | None = None,
 ) -> RegistryClient:
     """A client of this server, whose waits are taken by `naps`."""
     naps = naps or Naps()
@@ -111,6 +113,7 @@ def client_of(
         endpoint,
         pace=Pace(4, clock=naps.clock, sleep=naps.sleep),
         retries=Retries(attempts=attempts),
+        resolver=resolver,
         sleep=naps.sleep,
     )
     given: dict[str, Any] = {"dialect": dialect} if dialect else {}
