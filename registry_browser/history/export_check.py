@@ -118,7 +118,7 @@ def _read(line: bytes, columns: Sequence[str], number: int) -> dict[str, Any]:
     if not columns:
         try:
             found = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise _Unfit(f"Line {number} cannot be read.") from None
         if isinstance(found, dict):
             return found
@@ -179,6 +179,6 @@ def _compare_manifest(manifest: dict[str, Any], rows: int, body: str) -> None:
     seal = manifest["seal"]
     if (
         seal is not None
-        and not Seal.objects.filter(number=seal.get("number"), digest=seal.get("digest")).exists()
+        and not Seal.objects.filter(number=seal["number"], digest=seal["digest"]).exists()
     ):
-        raise _Unfit(f"The chain of seals does not hold seal {seal.get('number')} of the manifest.")
+        raise _Unfit(f"The chain of seals does not hold seal {seal['number']} of the manifest.")

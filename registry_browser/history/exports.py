@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 CSV_MARK = "#manifest"
 CHUNK = 2000
+_HASH = re.compile("[0-9a-f]{64}")
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 TAG_COLUMNS = (
     "id",
@@ -93,14 +95,39 @@ def manifest_in(line: bytes) -> dict[str, Any]:
             found = json.loads(line)["manifest"]
         else:
             found = json.loads(next(csv.reader([line.decode()]))[1])
-    except (ValueError, KeyError, IndexError, TypeError):
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         raise ValueError("The manifest at the end of the file cannot be read.") from None
-    if (
-        isinstance(found, dict)
-        and {"rows", "body_sha256", "seal", "ledger", "up_to_id"} <= found.keys()
-    ):
+    if isinstance(found, dict) and _is_complete(found):
         return found
     raise ValueError("The manifest at the end of the file is not complete.")
+
+
+def _is_complete(manifest: dict[str, Any]) -> bool:
+    """Whether all that a check reads is there, and of its kind: anybody may have written it."""
+    seal = manifest.get("seal", "")
+    return (
+        _is_number(manifest.get("rows"))
+        and _is_number(manifest.get("up_to_id"))
+        and _is_hash(manifest.get("body_sha256"))
+        and isinstance(manifest.get("ledger"), str)
+        and (
+            seal is None
+            or (
+                isinstance(seal, dict)
+                and _is_number(seal.get("number"))
+                and _is_hash(seal.get("digest"))
+            )
+        )
+    )
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a number that a column of ours can hold."""
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_hash(value: object) -> bool:
+    return isinstance(value, str) and _HASH.fullmatch(value) is not None
 
 
 def _file(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from registry_browser.history.export_check import check_export
 from registry_browser.history.verify import verify
 from registry_browser.models import AuditEvent, Seal, TagEvent
 from tests.history.trail import Trail, minute
@@ -185,3 +186,58 @@ def test_what_is_no_export_is_refused_with_a_sentence(
     page = auditor.post("/history/seals/check", {"file": file}).content.decode()
 
     assert "The export does not hold" in page
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize(
+    ("field", "forged"),
+    [
+        ("seal", "x"),
+        ("seal", [1, 2]),
+        ("seal", {"number": "abc", "digest": "0" * 64}),
+        ("seal", {"number": 10**30, "digest": "0" * 64}),
+        ("seal", {"number": 1, "digest": "\0"}),
+        ("seal", {"number": True, "digest": "0" * 64}),
+        ("rows", "3"),
+        ("body_sha256", None),
+        ("ledger", ["tags"]),
+        ("up_to_id", {}),
+    ],
+)
+def test_a_forged_manifest_is_refused_with_a_sentence(
+    trail: Trail, auditor: Client, form: str, field: str, forged: object
+) -> None:
+    body, manifest = split(download(auditor, f"{ROOT}{form}"), form)
+    manifest[field] = forged
+
+    found = check_export(io.BytesIO(body + ending(manifest, form)))
+
+    assert not found.holds
+    assert found.sentence == "The manifest at the end of the file is not complete."
+
+
+@pytest.mark.parametrize("start", [b'{"manifest":', b'{"id":'])
+def test_a_line_that_is_nested_without_end_is_refused_with_a_sentence(
+    db: None, start: bytes
+) -> None:
+    found = check_export(io.BytesIO(start + b"[" * 100_000 + b"\n"))
+
+    assert not found.holds
+    assert "cannot be read" in found.sentence
+
+
+def split(file: bytes, form: str) -> tuple[bytes, dict[str, Any]]:
+    """The rows of a file, and its manifest."""
+    *rows, last = file.splitlines(keepends=True)
+    if form == "jsonl":
+        return b"".join(rows), json.loads(last)["manifest"]
+    return b"".join(rows), json.loads(next(csv.reader([last.decode()]))[1])
+
+
+def ending(manifest: dict[str, Any], form: str) -> bytes:
+    """The last line of a file with this manifest."""
+    if form == "jsonl":
+        return json.dumps({"manifest": manifest}).encode() + b"\n"
+    line = io.StringIO()
+    csv.writer(line).writerow(["#manifest", json.dumps(manifest)])
+    return line.getvalue().encode()
