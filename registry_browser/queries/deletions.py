@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q
 
 from registry_browser.models import (
     DeletionItem,
@@ -71,7 +71,7 @@ PLAN_SEGMENTS: dict[str, Q] = {
     "all": Q(),
     "waiting": Q(state__in=(PlanState.PLANNED, PlanState.APPROVED)),
     "running": ~Q(phase=""),
-    "look": Q(items__outcome__in=NEEDS_A_LOOK),
+    "look": Q(Exists(DeletionItem.objects.filter(plan=OuterRef("pk"), outcome__in=NEEDS_A_LOOK))),
 }
 PLAN_SEGMENT_LABELS = {
     "all": "All",
@@ -166,7 +166,7 @@ def plans_page(
     before: int | None = None,
 ) -> PlansPage:
     """Plans of all registries or of one, newest first."""
-    plans = DeletionPlan.objects.visible_to(user).filter(PLAN_SEGMENTS[segment]).distinct()
+    plans = DeletionPlan.objects.visible_to(user).filter(PLAN_SEGMENTS[segment])
     if registry:
         plans = plans.filter(registry_name=registry)
     if before is not None:

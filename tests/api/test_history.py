@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from registry_browser.history import audit, seals
 from registry_browser.history.export_check import check_export
-from registry_browser.models import AuditEvent
+from registry_browser.models import AuditEvent, TagEvent
 from tests.api.conftest import problem_of
 from tests.history.trail import Trail, minute
 from tests.record import NOW, Record, digest_of
@@ -87,6 +87,28 @@ def test_as_of_a_moment_names_the_event_that_led_there(
     assert row["new_digest"] == digest_of(digest)
     assert row["certainty"] == certainty
     assert row["following_digest"] == (digest_of(following) if following else "")
+
+
+def test_as_of_reads_one_event_of_each_tag_however_often_it_moved(
+    trail: Trail, viewer: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30, 60):
+        trail.look(minute(number), {"1.0": "one", "nightly": "one" if number % 2 else "two"})
+    read: list[TagEvent] = []
+    made = TagEvent.from_db.__func__  # type: ignore[attr-defined]
+
+    def counted(cls: type[TagEvent], *row: Any) -> TagEvent:
+        read.append(made(cls, *row))
+        return read[-1]
+
+    monkeypatch.setattr(TagEvent, "from_db", classmethod(counted))
+    rows = viewer.get(f"{HERE}?at=2026-11-01T08:52:00Z").json()["results"]
+
+    assert [(row["tag"], row["seen_at"]) for row in rows] == [
+        ("1.0", "2026-11-01T08:00:00Z"),
+        ("nightly", "2026-11-01T08:52:00Z"),
+    ]
+    assert len(read) == len(rows)
 
 
 def test_as_of_is_paged(trail: Trail, viewer: Caller) -> None:

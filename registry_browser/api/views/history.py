@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -19,10 +18,11 @@ from registry_browser.api.serializers.history import (
 )
 from registry_browser.api.serializers.problems import page_of
 from registry_browser.api.views.base import ListView
-from registry_browser.models import EventSource, Seal, TagEvent, TagEventKind
+from registry_browser.models import EventSource, Seal, TagEventKind
 from registry_browser.queries.audit import AuditFilter
+from registry_browser.queries.history_arrivals import arrivals
 from registry_browser.queries.history_events import event_rows, matching
-from registry_browser.queries.history_moments import StandingRow, stood_at
+from registry_browser.queries.history_moments import stood_at
 from registry_browser.queries.history_registries import registry_ids
 from registry_browser.queries.history_scope import HistoryFilter, Scope, repository_scope
 from registry_browser.queries.history_times import read_moment
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
     from registry_browser.models import User
-    from registry_browser.queries.history_events import EventRow
 
 
 class MomentField(serializers.CharField):
@@ -101,18 +100,6 @@ def whole_scope(asked: Mapping[str, Any]) -> Scope:
     return Scope(registries=registry_ids(name) if name else None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stood:
-    """The event that a tag's standing goes back to, with how certain that is."""
-
-    event: EventRow
-    certainty: str
-    following_digest: str
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.event, name)
-
-
 class _History(ListView):
     serializer = HistorySerializer
     orderings: ClassVar[Mapping[str, tuple[str, ...]]] = {"seen_at": ("seen_at", "id")}
@@ -147,43 +134,8 @@ class _History(ListView):
         following = (
             next_address(request, cursor_for([page.after], place=where)) if page.after else None
         )
-        answer = page_of(self.serializer)({"results": _events_of(page.rows), "next": following})
+        answer = page_of(self.serializer)({"results": arrivals(page.rows), "next": following})
         return Response(answer.data)
-
-
-def _events_of(rows: Sequence[StandingRow]) -> list[_Stood]:
-    """The event by which each tag came to where it stood; of a tag that came into being around the
-    moment, that one.
-    """
-    moments = {
-        (row.repository, row.tag, row.standing.digest or row.standing.following): row.standing
-        for row in rows
-    }
-    found = TagEvent.objects.filter(
-        repository_id__in={row.repository for row in rows},
-        tag__in={row.tag for row in rows},
-        new_digest__in={key[2] for key in moments},
-    ).order_by("seen_at", "id")
-    latest: dict[tuple[int, str, str], TagEvent] = {}
-    for event in found:
-        key = (event.repository_id, event.tag, event.new_digest)
-        stood = moments.get(key)
-        if stood is None:
-            continue
-        limit = stood.seen_at
-        if limit is None or event.seen_at <= limit or key not in latest:
-            latest[key] = event
-    shown = {row.id: row for row in event_rows(list(latest.values()))}
-    return [
-        _Stood(
-            shown[latest[key].pk],
-            row.standing.certainty.value,
-            row.standing.following if row.standing.digest else "",
-        )
-        for row in rows
-        if (key := (row.repository, row.tag, row.standing.digest or row.standing.following))
-        in latest
-    ]
 
 
 @extend_schema_view(
