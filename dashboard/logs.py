@@ -23,6 +23,7 @@ _SECRET_TEXT = re.compile(
     r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)|(?<=/sign-in/)[^/\s\"']+|\brbn_[A-Za-z0-9_-]+"
 )
 _HIDDEN = "[hidden]"
+_PROBES = ("GET /healthz", "GET /readyz", "GET /metrics")
 
 
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -33,8 +34,10 @@ def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 
 def drop_routine(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Leave out what comes every ten seconds and says nothing, and each request's first line: its
-    last one says all of it again, with the outcome."""
+    """Leave out what comes every ten seconds and says nothing, probes that are answered among it,
+    and each request's first line: its last one says all of it again, with the outcome."""
+    if event.get("request") in _PROBES and event.get("code") == 200:
+        raise structlog.DropEvent
     task = event.get("child_task_name") or event.get("task") or ""
     routine = event["event"] == "request_started" or str(task).rpartition(".")[2] == "tick"
     if routine and event.get("level") == "info":

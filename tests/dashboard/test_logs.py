@@ -45,6 +45,7 @@ def test_secrets_are_hidden_by_name_and_inside_texts(
             "level": "info",
             "child_task_name": "registry_browser.tasks.tick",
         },
+        {"event": "request_finished", "level": "info", "code": 200, "request": "GET /healthz"},
     ],
 )
 def test_routine_is_left_out(event: dict[str, Any]) -> None:
@@ -52,7 +53,12 @@ def test_routine_is_left_out(event: dict[str, Any]) -> None:
         drop_routine(LOGGER, "info", event)
 
 
-def test_a_tick_that_fails_is_told() -> None:
-    event = {"event": "task_failed", "level": "error", "task": "tick"}
-
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"event": "task_failed", "level": "error", "task": "tick"},
+        {"event": "request_finished", "level": "error", "code": 503, "request": "GET /readyz"},
+    ],
+)
+def test_routine_that_fails_is_told(event: dict[str, Any]) -> None:
     assert drop_routine(LOGGER, "error", dict(event)) == event
