@@ -4,7 +4,8 @@
 
 State is stored before and after each call, so a run that dies at any instant is taken up where it
 was: an item found in "deleting" is looked for in the registry, and what is gone counts as deleted,
-what is there is looked at and tried again. Whatever cannot be made sure of is left alone.
+what is there is looked at and tried again. Whatever cannot be made sure of is left alone. What a
+run learns about the registry is in the outcomes, too, and so holds in the slices that follow.
 """
 
 import time
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from asgiref.sync import sync_to_async
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from registry_browser.deletion.look import CannotLook, Watch
 from registry_browser.deletion.progress import freed_bytes
@@ -33,10 +34,12 @@ from registry_browser.oci.push import DeletionAnswer, DeletionOutcome, delete_ma
 
 ATTEMPTS = 2
 """How often a DELETE is sent that gets no answer and, as a look shows, had no effect."""
-SILENT_IN_A_ROW = 3
-"""After so many items without an answer, or told to slow down, the registry is given up."""
-REFUSALS_IN_A_ROW = 3
-"""After so many refusals a repository is left alone."""
+GIVEN_UP_AFTER = 3
+"""After so many items in a row for which it could not be reached, or for which it asked to slow
+down, the registry is given up.
+"""
+LEFT_ALONE_AFTER = 3
+"""After so many refusals with no deletion in between, a repository is left alone."""
 FIGURE_EVERY = 5.0
 """Seconds between two counts of the bytes that come back so far."""
 
@@ -63,10 +66,6 @@ class Run:
         self._counted_at = time.monotonic()
         self._watch: Watch | None = None
         self._path = ""
-        self._refusals = 0
-        self._silent = 0
-        self._slowed = 0
-        self._closed: set[str] = set()
 
     async def go(self) -> bool:
         """Work. Returns whether the run is over: nothing is open any more."""
@@ -95,10 +94,7 @@ class Run:
             self._stop(f"Deletion was switched off for {plan.registry_name} while this ran.")
         if plan.cancel_requested:
             self._stop("")
-        item = open_items.exclude(path__in=self._closed).order_by("position").first()
-        if item is None:
-            self._end_open("Not tried: the registry refused everything else in this repository.")
-        return item
+        return open_items.order_by("position").first()
 
     async def _take_up(self, item: DeletionItem) -> None:
         """Find out what became of a call whose answer nobody stored."""
@@ -106,8 +102,7 @@ class Run:
             there = await self._client.manifest_exists(item.path, item.digest)
         except RegistryError as error:
             detail = f"It is not known whether it was deleted: {error}"
-            await self._store(item, Outcome.NO_ANSWER, None, detail)
-            await self._count_silence(error)
+            await self._store_silence(item, Outcome.NO_ANSWER, None, detail, error)
             return
         if there:
             item.outcome = Outcome.WAITING
@@ -126,10 +121,9 @@ class Run:
         try:
             look = await watch.look(item.digest)
         except CannotLook as unseen:
-            await self._store(item, Outcome.SKIPPED, None, f"Not checked, so left alone. {unseen}")
-            await self._count_silence(unseen.error)
+            detail = f"Not checked, so left alone. {unseen}"
+            await self._store_silence(item, Outcome.SKIPPED, None, detail, unseen.error)
             return
-        self._silent = 0
         if not look.safe:
             item.evidence = look.evidence
             await self._store(item, Outcome.SKIPPED, None, look.reason)
@@ -140,7 +134,7 @@ class Run:
 
     async def _watch_of(self, path: str) -> Watch | None:
         if self._watch is None or self._path != path:
-            self._watch, self._path, self._refusals = None, path, 0
+            self._watch, self._path = None, path
             rows = Repository.objects.filter(registry=self._registry, path=path, gone_at=None)
             if (repository := await rows.afirst()) is not None:
                 self._watch = Watch(
@@ -163,7 +157,6 @@ class Run:
         """Store what an answer means; look where it does not say."""
         match answer.outcome:
             case DeletionOutcome.ACCEPTED:
-                self._refusals = self._slowed = 0
                 await self._store(item, Outcome.DELETED, answer.status, "")
             case DeletionOutcome.ABSENT:
                 await self._settle_absent(item, answer)
@@ -172,9 +165,7 @@ class Run:
             case DeletionOutcome.RATE_LIMITED:
                 detail = f"The registry asks to slow down; nothing was deleted. {answer.detail}"
                 await self._store(item, Outcome.SLOWED, answer.status, detail)
-                self._slowed += 1
-                if self._slowed >= SILENT_IN_A_ROW:
-                    await sync_to_async(self._stop)("The registry keeps asking to slow down.")
+                await sync_to_async(self._stop_if_slowed)(item)
             case _:
                 await self._settle_refused(item, answer)
 
@@ -187,10 +178,9 @@ class Run:
             await self._store(item, Outcome.NO_ANSWER, answer.status, detail)
             return
         if there:
-            self._refusals += 1
             detail = "404, and yet it is there: this registry does not delete it by digest."
             await self._store(item, Outcome.REFUSED, answer.status, detail)
-            self._close_if_refusing(item.path)
+            await sync_to_async(self._leave_if_refusing)(item)
             return
         if item.attempts > 1:
             detail = "404, and it is gone: an earlier call without an answer took effect late."
@@ -223,8 +213,7 @@ class Run:
             there = await self._client.manifest_exists(item.path, item.digest)
         except RegistryError as error:
             detail = f"It is not known whether it was deleted: {said} A look failed, too: {error}"
-            await self._store(item, Outcome.NO_ANSWER, answer.status, detail)
-            await self._count_silence(error)
+            await self._store_silence(item, Outcome.NO_ANSWER, answer.status, detail, error)
             return
         if not there:
             detail = f"{said} A look afterwards shows that it is gone."
@@ -237,15 +226,39 @@ class Run:
             await self._store(item, Outcome.NO_ANSWER, answer.status, detail)
 
     async def _settle_refused(self, item: DeletionItem, answer: DeletionAnswer) -> None:
-        self._refusals += 1
         await self._store(item, Outcome.REFUSED, answer.status, _refusal(answer))
         if answer.outcome == DeletionOutcome.UNSUPPORTED:
-            self._closed.add(item.path)
-        self._close_if_refusing(item.path)
+            await sync_to_async(self._leave_alone)(item.path)
+        else:
+            await sync_to_async(self._leave_if_refusing)(item)
 
-    def _close_if_refusing(self, path: str) -> None:
-        if self._refusals >= REFUSALS_IN_A_ROW:
-            self._closed.add(path)
+    def _leave_if_refusing(self, item: DeletionItem) -> None:
+        # An index that is refused keeps its children, which are skipped.
+        answered = self._until(item).filter(
+            path=item.path, outcome__in=(Outcome.REFUSED, Outcome.DELETED)
+        )
+        last = answered.values_list("outcome", flat=True)[:LEFT_ALONE_AFTER]
+        if list(last) == [Outcome.REFUSED] * LEFT_ALONE_AFTER:
+            self._leave_alone(item.path)
+
+    def _leave_alone(self, path: str) -> None:
+        self._end_open(
+            "Not tried: the registry refused everything else in this repository.", path=path
+        )
+
+    def _stop_if_slowed(self, item: DeletionItem) -> None:
+        if self._is_last_in_a_row(item, lambda each: each.outcome == Outcome.SLOWED):
+            self._stop("The registry keeps asking to slow down.")
+
+    def _is_last_in_a_row(self, item: DeletionItem, like: Callable[[DeletionItem], bool]) -> bool:
+        tried = self._until(item).exclude(outcome__in=(*OPEN, Outcome.CANCELLED))
+        last = list(tried[:GIVEN_UP_AFTER])
+        return len(last) == GIVEN_UP_AFTER and all(map(like, last))
+
+    def _until(self, item: DeletionItem) -> QuerySet[DeletionItem]:
+        """`item` and those before it, backwards."""
+        items = DeletionItem.objects.filter(plan=self._plan, position__lte=item.position)
+        return items.order_by("-position")
 
     async def _store(
         self, item: DeletionItem, outcome: Outcome, status: int | None, detail: str
@@ -254,13 +267,23 @@ class Run:
         item.finished_at = self._clock()
         await item.asave()
 
-    async def _count_silence(self, error: RegistryError) -> None:
+    async def _store_silence(
+        self,
+        item: DeletionItem,
+        outcome: Outcome,
+        status: int | None,
+        detail: str,
+        error: RegistryError,
+    ) -> None:
         """Give up after some items in a row for which the registry could not be reached."""
-        self._silent += 1
-        if self._silent >= SILENT_IN_A_ROW:
+        item.evidence = {**item.evidence, "silent": True}
+        await self._store(item, outcome, status, detail)
+        await sync_to_async(self._stop_if_silent)(item, error)
+
+    def _stop_if_silent(self, item: DeletionItem, error: RegistryError) -> None:
+        if self._is_last_in_a_row(item, lambda each: "silent" in each.evidence):
             why = "cannot be reached" if isinstance(error, Unreachable) else "does not answer"
-            reason = f"{self._plan.registry_name} {why}: {error}"
-            await sync_to_async(self._stop)(reason)
+            self._stop(f"{self._plan.registry_name} {why}: {error}")
 
     def _stop(self, error: str) -> None:
         """End the run here; an empty `error` is a person's wish."""
@@ -269,8 +292,8 @@ class Run:
             self._plan.save(update_fields=["error"])
         self._end_open(f"Not tried. {error}" if error else "Not tried: the run was cancelled.")
 
-    def _end_open(self, detail: str) -> None:
-        DeletionItem.objects.filter(plan=self._plan, outcome=Outcome.WAITING).update(
+    def _end_open(self, detail: str, **where: str) -> None:
+        DeletionItem.objects.filter(plan=self._plan, outcome=Outcome.WAITING, **where).update(
             outcome=Outcome.CANCELLED, detail=detail, finished_at=self._clock()
         )
 

@@ -231,8 +231,9 @@ class DeletionItem(models.Model):
 
     `because_of` is the planned index or subject with which it goes; `depth` how far it is below
     the first of that chain. `bytes_alone` is what comes back if only this one goes. `evidence` is
-    what the registry said right before the call. `went_along` marks what the registry took
-    together with its subject. `tags_taken` are tags that fell with it and are put back by an undo.
+    what the registry said right before the call; `silent` in it marks that it said nothing.
+    `went_along` marks what the registry took together with its subject. `tags_taken` are tags that
+    fell with it and are put back by an undo.
     """
 
     plan = models.ForeignKey(

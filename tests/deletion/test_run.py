@@ -521,6 +521,51 @@ def test_a_registry_out_of_reach_ends_the_run_and_leaves_the_rest(
     assert plan.walk["problem_count"] > 0
 
 
+@pytest.mark.parametrize(
+    ("answer", "calls"),
+    [(Answer(405), 1), (Answer(403), 3), (Answer(429), 6)],
+    ids=["switched off", "refused", "slowed, with a second try each"],
+)
+def test_what_a_run_has_learned_holds_in_the_slices_that_follow(
+    fake: FakeRegistry, stage: Stage, answer: Answer, calls: int
+) -> None:
+    dangling(fake, stage, *"abcdef")
+    plan = stage.approved()
+    fake.faults.on("DELETE", DELETE, answer)
+    stage.run(plan, seconds=-1)
+    assert fake.count("DELETE") == calls
+    assert plan.items.filter(outcome=Outcome.CANCELLED).count() >= 3
+
+
+def test_a_registry_out_of_reach_ends_a_run_of_short_slices_too(
+    fake: FakeRegistry, stage: Stage
+) -> None:
+    dangling(fake, stage, *"abcdef")
+    plan = stage.approved()
+    fake.faults.on(None, "", Disconnect())
+    stage.run(plan, seconds=-1)
+    assert plan.state == PlanState.FAILED
+    assert plan.items.filter(outcome=Outcome.SKIPPED).count() == 3
+
+
+def test_refusals_with_a_deletion_in_between_are_not_added_up(
+    fake: FakeRegistry, stage: Stage
+) -> None:
+    dangling(fake, stage, *"abcdef")
+    plan = stage.approved()
+    refused = [goes(plan)[position] for position in (0, 1, 3, 4)]
+    fake.habits.locked = {(PATH, digest) for digest in refused}
+    stage.run(plan)
+    assert list(plan.items.values_list("outcome", flat=True)) == [
+        Outcome.REFUSED,
+        Outcome.REFUSED,
+        Outcome.DELETED,
+        Outcome.REFUSED,
+        Outcome.REFUSED,
+        Outcome.DELETED,
+    ]
+
+
 def test_tags_that_cannot_be_listed_leave_everything_where_it_is(
     fake: FakeRegistry, stage: Stage
 ) -> None:
