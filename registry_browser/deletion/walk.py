@@ -14,8 +14,17 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.db import connection
 
+from registry_browser.deletion.requests import undoable
 from registry_browser.deletion.undo import blob_exists
-from registry_browser.models import DeletionItem, DeletionPlan, Outcome, Registry, Repository, Tag
+from registry_browser.models import (
+    BlobRole,
+    DeletionItem,
+    DeletionPlan,
+    Outcome,
+    Registry,
+    Repository,
+    Tag,
+)
 from registry_browser.oci.client import RegistryClient
 from registry_browser.oci.errors import RegistryError
 
@@ -53,7 +62,7 @@ SELECT blob.digest, bool_or(EXISTS (
           WHERE other.blob_id = blob.id AND gone.digest = ANY(%(deleted)s)))
   FROM reached
   JOIN registry_browser_manifestblob link
-    ON link.manifest_id = reached.manifest_id AND link.role <> 3
+    ON link.manifest_id = reached.manifest_id AND link.role <> %(body)s
   JOIN registry_browser_blob blob ON blob.id = link.blob_id AND blob.stored_bytes > 0
  GROUP BY blob.digest ORDER BY 2 DESC, blob.digest
 """
@@ -93,8 +102,10 @@ async def walk(
     for repository in await sync_to_async(_touched)(plan, registry):
         digests, blobs = await sync_to_async(_reached)(plan, registry, repository)
         result.tags += await Tag.objects.filter(repository=repository).acount()
-        asked = [digest for position, (digest, due) in enumerate(blobs) if due or position < budget]
-        budget -= min(budget, sum(not due for _, due in blobs))
+        due = [digest for digest, is_due in blobs if is_due]
+        others = [digest for digest, is_due in blobs if not is_due][:budget]
+        budget -= len(others)
+        asked = due + others
         result.manifests += len(digests)
         result.blobs += len(asked)
         result.unasked += len(blobs) - len(asked)
@@ -146,11 +157,12 @@ def touched_paths(plan: DeletionPlan) -> list[str]:
 def _reached(
     plan: DeletionPlan, registry: Registry, repository: Repository
 ) -> tuple[list[str], list[tuple[str, bool]]]:
-    deleted = DeletionItem.objects.filter(plan=plan, outcome=Outcome.DELETED)
+    deleted = undoable(plan)
     parameters: dict[str, Any] = {
         "registry": registry.pk,
         "repository": repository.pk,
         "deleted": list(deleted.values_list("digest", flat=True)),
+        "body": BlobRole.BODY.value,
     }
     with connection.cursor() as cursor:
         cursor.execute(_MANIFESTS, parameters)

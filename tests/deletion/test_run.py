@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry_browser.deletion import run as deletion_run
+from registry_browser.deletion import walk as deletion_walk
 from registry_browser.deletion import work as deletion_work
 from registry_browser.deletion.look import _trusted_for
 from registry_browser.deletion.requests import DeletionRefused, cancel, discard
@@ -108,6 +109,19 @@ def test_a_run_deletes_by_digest_and_the_record_follows(fake: FakeRegistry, stag
         "problems": [],
         "problem_count": 0,
     }
+
+
+def test_a_walk_asks_for_what_deleted_manifests_held_too_and_for_so_many_others(
+    fake: FakeRegistry, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in ("team/api", "team/web"):
+        dangling(fake, stage, "old", path=path)
+    stage.sync()
+    plan = stage.approved()
+    # Of each tag a layer was shared with what goes; its config and another layer were not.
+    monkeypatch.setattr(deletion_walk, "OTHER_BLOBS", 3)
+    stage.run(plan)
+    assert (plan.walk["blobs"], plan.walk["unasked"]) == (2 + 3, 1)
 
 
 def test_everything_about_a_plan_is_audited(fake: FakeRegistry, stage: Stage) -> None:
