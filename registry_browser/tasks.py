@@ -55,7 +55,7 @@ log = structlog.get_logger(__name__)
 ORPHANED_AFTER = timedelta(seconds=20)
 """A run without a sign of life for so long, whose registry nobody crawls, has lost its worker."""
 RUNS_KEPT = timedelta(days=180)
-ITEMS_KEPT = timedelta(days=14)
+ITEMS_KEPT = timedelta(days=2)
 
 
 def start_sync(
@@ -321,7 +321,6 @@ def tick() -> None:
         _send_again_what_was_lost,
         settle_held,
         deletion_requests.expire_old_plans,
-        forget_old_runs,
         forget_old_deliveries,
         _seal_what_is_due,
     ):
@@ -376,6 +375,7 @@ def forget() -> None:
     """What is old enough to forget, and takes a while to find: asked for once a day."""
     now = timezone.now()
     forget_old_figures(now)
+    forget_old_runs(now)
     SignInFailures.objects.filter(forgotten_at__lte=now).delete()
 
 
@@ -423,8 +423,8 @@ def orphaned_runs(now: datetime) -> list[SyncRun]:
 
 
 def forget_old_runs(now: datetime) -> None:
-    """Details of runs go after two weeks where nothing happened; the runs themselves, with their
-    figures, much later.
+    """Details of runs go after two days where nothing happened: each sync of a large registry adds
+    ten thousand. The runs themselves, with their figures, go much later.
     """
     SyncItem.objects.filter(
         run__finished_at__lt=now - ITEMS_KEPT, created=0, moved=0, deleted=0, restored=0, detail=""

@@ -634,10 +634,22 @@ def test_old_runs_are_forgotten_and_their_changes_later(
     run = sync(company)
     tasks.forget_old_runs(clock.now + timedelta(days=1))
     assert run.items.count() == 6
-    tasks.forget_old_runs(clock.now + timedelta(days=20))
+    tasks.forget_old_runs(clock.now + timedelta(days=3))
     assert [item.path for item in run.items.all()] == ["team/app-0"]
     tasks.forget_old_runs(clock.now + timedelta(days=200))
     assert SyncRun.objects.count() == 0
+
+
+def test_old_runs_are_looked_for_once_a_day_and_not_with_every_tick(
+    company: Registry, sync: Sync, clock: Clock, sent: list[int]
+) -> None:
+    sync(company)
+    quiet = sync(company)
+    clock.advance(days=20)
+    tasks.tick()
+    assert quiet.items.count() == 6
+    tasks.forget()
+    assert not quiet.items.exists()
 
 
 def test_a_waiting_registry_does_not_hold_up_the_heartbeat(
