@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
 from django.db import IntegrityError, transaction
 
 from registry_browser.history import audit
@@ -45,13 +47,16 @@ def change_role(person: User, role: Role, *, actor: str, now: datetime) -> None:
 
 
 def deactivate(person: User, *, actor: str, now: datetime) -> None:
-    """End every session, link and token of this person. What they did stays in the history."""
+    """End every session and link of this person; tokens rest. What they did stays in the
+    history.
+    """
     with transaction.atomic():
         _keep_an_admin(person)
         audit.record("person:deactivated", actor=actor, about=person.username, now=now)
         person.is_active = False
         person.save(update_fields=["is_active"])
         SignInToken.objects.filter(user=person).delete()
+        _end_sessions(person)
 
 
 def activate(person: User, *, actor: str, now: datetime) -> None:
@@ -60,6 +65,16 @@ def activate(person: User, *, actor: str, now: datetime) -> None:
         audit.record("person:activated", actor=actor, about=person.username, now=now)
         person.is_active = True
         person.save(update_fields=["is_active"])
+
+
+def _end_sessions(person: User) -> None:
+    """Nobody comes back by a cookie from before, also when the account is active again."""
+    theirs = [
+        session.session_key
+        for session in Session.objects.iterator()
+        if session.get_decoded().get(SESSION_KEY) == str(person.pk)
+    ]
+    Session.objects.filter(session_key__in=theirs).delete()
 
 
 def _keep_an_admin(person: User) -> None:

@@ -241,3 +241,16 @@ def test_times_turn_absolute_and_back(viewer: Client) -> None:
 
     viewer.post("/times/", {"times": "relative"})
     assert "Times in UTC, relative to now" in viewer.get("/account/").text
+
+
+def test_who_was_deactivated_comes_back_by_no_cookie_from_before(
+    admin: Client, sign_in: Callable[[str], Client]
+) -> None:
+    theirs, others = sign_in("viewer"), sign_in("auditor")
+
+    admin.post("/people/", {"do": "deactivate", "person": "some-viewer"})
+    admin.post("/people/", {"do": "activate", "person": "some-viewer"})
+
+    assert theirs.get("/account/").status_code == 302
+    assert others.get("/account/").status_code == 200
+    assert sign_in("viewer").get("/account/").status_code == 200
