@@ -14,6 +14,7 @@ from celery import Task, shared_task
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from registry_browser.deletion import protections
 from registry_browser.deletion import requests as deletion_requests
@@ -67,9 +68,10 @@ def start_sync(
     paths: Sequence[str] = (),
     full_check: bool = False,
     believe_absences: bool = False,
+    on_unsent: Callable[[], None] = lambda: None,
 ) -> SyncRun:
     """Ask for a sync and have a worker do it. Returns the run, which may be one that was under way
-    already.
+    already. `on_unsent` is called where the broker is away, so that the run has to wait for `tick`.
     """
     with transaction.atomic():
         run = request_sync(
@@ -81,16 +83,26 @@ def start_sync(
             full_check=full_check,
             believe_absences=believe_absences,
         )
-        _send_on_commit(crawl, run.pk)
+        _send_on_commit(crawl, run.pk, on_unsent)
     return run
 
 
-def _send_on_commit(task: "Task[[int], None]", pk: int) -> None:
+def _send_on_commit(
+    task: "Task[[int], None]", pk: int, on_unsent: Callable[[], None] = lambda: None
+) -> None:
     """Have a worker work on this row once it is there.
 
     A broker that is away costs nobody their page: `tick` finds the row and sends it again.
     """
-    transaction.on_commit(lambda: task.delay(pk), robust=True)
+
+    def send() -> None:
+        try:
+            task.delay(pk)
+        except OperationalError as error:
+            log.warning("broker_is_away", task=task.name, row=pk, error=str(error))
+            on_unsent()
+
+    transaction.on_commit(send, robust=True)
 
 
 def sync_in_foreground(

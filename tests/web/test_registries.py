@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.fernet import Fernet
+from kombu.exceptions import OperationalError
 
+from registry_browser import tasks
 from registry_browser.models import AuditEvent, Registry, RegistryState, SyncRun, TagEvent
 from registry_browser.models.registry import SLUG
 from tests.builders import push
@@ -295,6 +297,22 @@ def test_syncing_now_leads_to_the_run(
     run = SyncRun.objects.get()
     assert answer["Location"] == f"/runs/{run.pk}/"
     assert (run.full_check, run.whole) == (full, whole)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_is_away_is_said_and_the_run_is_there(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Record()
+
+    def away(_run: int) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(tasks.crawl, "delay", away)
+    answer = admin.post("/registries/prod/sync/", follow=True)
+
+    assert "The message broker does not answer." in answer.text
+    assert answer.redirect_chain == [(f"/runs/{SyncRun.objects.get().pk}/", 302)]
 
 
 def test_an_unknown_repository_is_not_synced(admin: Client) -> None:
