@@ -153,6 +153,18 @@ def test_between_two_moments_shows_what_each_tag_was_and_became(
     assert "1.0" not in rows
 
 
+def test_differences_of_many_repositories_are_narrowed_by_path(
+    trail: Trail, auditor: Client
+) -> None:
+    address = "/r/prod/-/history/between?from=2026-11-01+08:05&to=2026-11-01+08:35"
+
+    page = auditor.get(f"{address}&path=*/web").content.decode()
+
+    assert 'name="path" value="*/web"' in page
+    assert "team/web" in text_of(page)
+    assert "No tag was seen to change" in read(auditor, f"{address}&path=elsewhere")
+
+
 def test_a_tag_has_a_page_of_its_life(trail: Trail, viewer: Client) -> None:
     text = read(viewer, "/r/prod/team/web/-/tags/stable/history?at=2026-11-01+08:15")
 
