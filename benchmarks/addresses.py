@@ -54,6 +54,10 @@ class Samples:
         """Of the months that the ledger tells of."""
         return f"{NOW - timedelta(minutes=self.draw.randrange(100_000)):%Y-%m-%dT%H:%M}"
 
+    def pattern(self) -> str:
+        """For tags, with its wildcard in front: what no index has in order. It means a few."""
+        return f"*.{self.draw.randrange(20_000)}"
+
     def big_tag(self) -> tuple[str, str]:
         return self.draw.choice(self.big_tags)
 
@@ -145,8 +149,9 @@ def histories(at: Samples) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "history of a tag", lambda: f"{big}tags/{at.big_tag()[0]}/history"
     for name, asked in (
         ("a tag pattern", lambda: "tag=1.*"),
-        ("a rare tag pattern", lambda: f"tag=2026.*.{at.draw.randrange(20_000)}"),
+        ("a rare tag pattern", lambda: f"tag={at.pattern()}"),
         ("a path", lambda: f"path={at.path()}"),
+        ("a path pattern", lambda: f"path=*app-{at.draw.randrange(10, 99)}*"),
         ("a digest", lambda: f"digest={at.draw.choice(at.past)}"),
         ("the start of a digest", lambda: f"digest={at.draw.choice(at.past)[7:19]}"),
         ("an actor", lambda: f"actor=ci-{at.draw.randrange(40)}"),
@@ -158,6 +163,11 @@ def histories(at: Samples) -> Iterator[tuple[str, Callable[[], str]]]:
         ("several", lambda: f"tag=1.*&actor=ci-3&until={at.moment()}"),
     ):
         yield f"history by {name}", lambda asked=asked: f"/history/?{asked()}"  # type: ignore[misc]
+    yield "history of 20,000 tags by a pattern", lambda: f"{big}history?tag={at.pattern()}"
+    yield (
+        "everything as of, by a pattern",
+        lambda: f"/history/as-of?at={at.moment()}&tag={at.pattern()}",
+    )
     for place, where in (("a registry", registry), ("20,000 tags", big)):
         yield f"{place} as of", lambda where=where: f"{where}history/as-of?at={at.moment()}"  # type: ignore[misc]
         yield (
