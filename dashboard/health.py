@@ -1,11 +1,13 @@
 """What monitoring asks: does the process live, can it work, and what are the figures.
 
-These pages need no sign-in and name no repository, tag or user.
+These pages need no sign-in. The first two name nothing of the record; the figures name registries,
+and so are for whoever may know them.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -36,6 +38,15 @@ if TYPE_CHECKING:
 # A worker says every 10 seconds that it lives.
 HEARTBEAT_IS_OLD_AFTER = timedelta(seconds=60)
 BROKER_SECONDS = 2
+# What proxies add to a request.
+_PASSED_ON = (
+    "Forwarded",
+    "Via",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Real-IP",
+)
 
 
 @login_not_required
@@ -68,14 +79,33 @@ def readyz(_request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The figures of each registry, its runs and the workers, in Prometheus' text format."""
+    """The figures of each registry, its runs and the workers, in Prometheus' text format.
+
+    Where a token is set, for who sends it; otherwise for this machine, and for who is signed in.
+    """
     token = settings.REGISTRY_BROWSER_METRICS_TOKEN
-    given = request.headers.get("Authorization", "")
-    if token is not None and not constant_time_compare(given, f"Bearer {token}"):
+    if token is None:
+        if not (_is_from_this_machine(request) or request.user.is_authenticated):
+            return HttpResponse(
+                "Set METRICS_TOKEN, and send it as a bearer token, to read the figures from"
+                " another machine.\n",
+                status=403,
+                content_type="text/plain",
+            )
+    elif not constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {token}"):
         return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry()
     registry.register(RecordCollector(timezone.now()))
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _is_from_this_machine(request: HttpRequest) -> bool:
+    """Whether somebody here asks; not for somebody else, as a proxy on this machine does."""
+    try:
+        peer = ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:
+        return False
+    return peer.is_loopback and not any(name in request.headers for name in _PASSED_ON)
 
 
 def _database() -> str | None:

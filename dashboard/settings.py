@@ -286,5 +286,5 @@ DJANGO_STRUCTLOG_CELERY_ENABLED = True
 
 # -- The dashboard itself
 
-# A bearer token that /metrics asks for; None leaves it open, as Prometheus finds it simplest.
+# A bearer token that /metrics asks for; None leaves it to this machine and to who is signed in.
 REGISTRY_BROWSER_METRICS_TOKEN = env.raw("METRICS_TOKEN")

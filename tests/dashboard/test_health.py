@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from django.utils import timezone
 
 from dashboard import broker
-from registry_browser.models import Registry, WorkerHeartbeat
+from registry_browser.models import Registry, User, WorkerHeartbeat
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -109,3 +109,44 @@ def test_metrics_ask_for_their_token_where_one_is_set(client: Client, settings: 
     assert client.get("/metrics").status_code == 401
     assert client.get("/metrics", headers={"authorization": "Bearer wrong"}).status_code == 401
     assert client.get("/metrics", headers={"authorization": "Bearer letters"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "headers"),
+    [
+        ("192.0.2.9", {}),
+        ("2001:db8::9", {}),
+        ("", {}),
+        # A proxy on this machine that nobody trusts asks for somebody else.
+        ("127.0.0.1", {"x-forwarded-for": "192.0.2.9"}),
+        ("127.0.0.1", {"x-forwarded-proto": "https"}),
+        ("::1", {"forwarded": "for=192.0.2.9"}),
+    ],
+)
+def test_metrics_without_a_token_are_not_for_strangers(
+    client: Client, address: str, headers: dict[str, str]
+) -> None:
+    Registry.objects.create(name="secret-project", url="http://prod", created_at=timezone.now())
+
+    answer = client.get("/metrics", headers=headers, REMOTE_ADDR=address)
+
+    assert answer.status_code == 403
+    assert "secret-project" not in answer.text
+    assert "METRICS_TOKEN" in answer.text
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_metrics_without_a_token_are_for_this_machine(client: Client, address: str) -> None:
+    assert client.get("/metrics", REMOTE_ADDR=address).status_code == 200
+
+
+def test_metrics_without_a_token_are_for_who_is_signed_in(client: Client) -> None:
+    client.force_login(User.objects.create_user("ada"))
+
+    assert client.get("/metrics", REMOTE_ADDR="192.0.2.9").status_code == 200
+
+
+def test_with_a_token_this_machine_sends_it_too(client: Client, settings: Settings) -> None:
+    settings.REGISTRY_BROWSER_METRICS_TOKEN = "letters"
+
+    assert client.get("/metrics", REMOTE_ADDR="127.0.0.1").status_code == 401
