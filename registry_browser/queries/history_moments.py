@@ -16,6 +16,7 @@ from registry_browser.queries.history_scope import (
     Scope,
     conditions_of,
     digests_meant,
+    repositories_with,
 )
 from registry_browser.queries.history_standing import Span, Standing, standing
 
@@ -165,6 +166,12 @@ def _conditions(
     scope: Scope, wanted: HistoryFilter, after: str
 ) -> tuple[list[str], dict[str, Any]]:
     conditions, parameters = conditions_of(scope, wanted, STOOD_COLUMNS)
+    if wanted.tag and wanted.tags is not None and scope.repository is None:
+        # A rare tag is not looked for in each of ten thousand repositories.
+        holders = repositories_with(wanted.tags)
+        if holders is not None:
+            conditions.append("repository.id = ANY(%(holders)s)")
+            parameters["holders"] = holders
     if wanted.digest:
         conditions.append("span.digest = ANY(%(digests)s)")
         parameters["digests"] = digests_meant(wanted.digest)

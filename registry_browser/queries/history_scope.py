@@ -166,6 +166,15 @@ def tags_meant(glob: str) -> list[str] | None:
     return found if len(found) <= TAGS_MEANT else None
 
 
+def repositories_with(tags: list[str]) -> list[int] | None:
+    """The repositories that ever had one of these tags; None where they may be more than
+    REPOSITORIES_MEANT.
+    """
+    created = TagEvent.objects.filter(kind=TagEventKind.CREATED, tag__in=tags)
+    found = list(created.values_list("repository_id", flat=True)[: REPOSITORIES_MEANT + 1])
+    return list(set(found)) if len(found) <= REPOSITORIES_MEANT else None
+
+
 def places_meant(glob: str) -> Q:
     """Ledger rows of the repositories whose paths a pattern means: by their ids, since there are
     far fewer repositories than events; by their paths where a registry was removed with its
