@@ -61,7 +61,11 @@ def forgotten_endpoints(now: datetime) -> list[int]:
 
 
 def forget_old_deliveries(now: datetime) -> None:
-    """Raw deliveries are kept for two weeks; what they brought to light stays in the ledger."""
-    old = Delivery.objects.filter(received_at__lt=now - KEPT).exclude(state=DeliveryState.RECEIVED)
+    """Raw deliveries are kept for two weeks; what they brought to light stays in the ledger. Longer
+    only where a worker will still take them: not where their endpoint was closed meanwhile.
+    """
+    old = Delivery.objects.filter(received_at__lt=now - KEPT).exclude(
+        state=DeliveryState.RECEIVED, registry__notification_endpoint__due_at__isnull=False
+    )
     oldest = old.order_by("received_at").values_list("pk", flat=True)[:_FORGET_AT_ONCE]
     Delivery.objects.filter(pk__in=list(oldest)).delete()

@@ -374,3 +374,20 @@ def test_old_deliveries_are_forgotten_and_waiting_ones_are_not(
     forget_old_deliveries(later)
 
     assert Delivery.objects.get().state == DeliveryState.RECEIVED
+
+
+@pytest.mark.parametrize("opened_again", [False, True], ids=["closed", "opened again"])
+def test_what_waits_at_a_door_that_was_closed_is_forgotten_in_time(
+    sender: Sender, registry: Registry, endpoint: NotificationEndpoint, opened_again: bool
+) -> None:
+    sender.post(PUSH)
+    told_at = Delivery.objects.get().received_at
+    close_endpoint(endpoint, actor="admin", now=NOW)
+    if opened_again:
+        open_endpoint(registry, actor="admin", now=NOW)
+
+    forget_old_deliveries(told_at + timedelta(days=13))
+    assert Delivery.objects.exists()
+
+    forget_old_deliveries(told_at + timedelta(days=15))
+    assert not Delivery.objects.exists()
