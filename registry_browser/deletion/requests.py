@@ -222,13 +222,24 @@ def _why_not_to_approve(plan: DeletionPlan, actor: str, words: str) -> str:
         return str(refused)
     if not plan.item_count:
         return f"Plan {plan.pk} deletes nothing; there is nothing to approve."
-    if plan.needs_second_person and actor == plan.creator:
-        return (
-            f"Plan {plan.pk} needs a second person: another admin than {plan.creator} approves it."
-        )
+    if plan.needs_second_person and (why := _why_not_second(plan, actor)):
+        return f"Plan {plan.pk} needs a second person{why}"
     if plan.words and words.strip() != plan.words:
         return f"Type {plan.words} to approve {plan.item_count:,} deletions."
     return ""
+
+
+def _why_not_second(plan: DeletionPlan, actor: str) -> str:
+    """Why `actor` is not the second person; empty if so. Who is `ada` at a terminal of the machine
+    is taken for the `ada` of the dashboard, and who she is there nobody has made sure of.
+    """
+    creator = plan.creator.removesuffix(audit.AT_TERMINAL)
+    if actor.endswith(audit.AT_TERMINAL):
+        return (
+            ", and a command does not know who gives it: "
+            f"another admin than {creator} approves it in the dashboard."
+        )
+    return f": another admin than {creator} approves it." if actor == creator else ""
 
 
 def _end_unrun(plan: DeletionPlan, reason: str, now: datetime) -> None:

@@ -8,6 +8,11 @@ from typing import Any
 
 from registry_browser.models import AuditEvent
 
+AT_TERMINAL = " (command)"
+"""Ends the name of who gives a command: an account of the machine, which is nobody's sign-in. No
+account of the dashboard can have a name with a space in it.
+"""
+
 _address: ContextVar[str | None] = ContextVar("address", default=None)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from registry_browser.history.audit import AT_TERMINAL
 from registry_browser.models import Registry
 
 if TYPE_CHECKING:
@@ -91,10 +93,11 @@ def quiet_log(verbosity: int) -> Iterator[None]:
 def actor() -> str:
     """Who history names for what a command does: the account on this machine, marked as such."""
     try:
-        return f"{getpass.getuser()} (command)"
+        account = getpass.getuser()
     except (KeyError, OSError):
         # A container's user id need not have a name.
-        return "command"
+        account = str(os.getuid())
+    return account + AT_TERMINAL
 
 
 def described(check: Check) -> str:

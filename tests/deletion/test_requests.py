@@ -97,6 +97,25 @@ def test_a_second_person_is_somebody_else(fake: FakeRegistry, stage: Stage) -> N
     assert approve(plan, actor="other", now=stage.clock()).state == PlanState.APPROVED
 
 
+@pytest.mark.parametrize(
+    ("creator", "approver", "sentence"),
+    [
+        ("ada", "ada", "another admin than ada approves it"),
+        ("ada", "ada (command)", "a command does not know who gives it"),
+        ("ada", "root (command)", "a command does not know who gives it"),
+        ("ada (command)", "ada", "another admin than ada approves it"),
+    ],
+)
+def test_who_planned_it_is_no_second_person_at_a_terminal_either(
+    fake: FakeRegistry, stage: Stage, creator: str, approver: str, sentence: str
+) -> None:
+    dangling(fake, stage, "old")
+    plan = stage.plan()
+    plan.needs_second_person, plan.creator = True, creator
+    plan.save()
+    assert sentence in refused(stage, plan, actor=approver)
+
+
 def test_a_plan_cannot_run_before_it_is_approved(fake: FakeRegistry, stage: Stage) -> None:
     dangling(fake, stage, "old")
     with pytest.raises(DeletionRefused, match="waits for approval"):
