@@ -88,6 +88,15 @@ def test_answers_have_the_fields_that_the_schema_names(
     assert set(shown) == set(resolved(schema, row)["properties"])
 
 
+def test_a_plan_says_in_the_schema_what_its_rows_hold(schema: Any) -> None:
+    answers = schema["paths"][f"{ROOT}deletions/{{id}}/"]["get"]["responses"]
+    plan = resolved(schema, answers["200"]["content"]["application/json"]["schema"]["$ref"])
+
+    for rows in ("items", "kept"):
+        row = resolved(schema, plan["properties"][rows]["items"]["$ref"])
+        assert {"repository", "digest", "reason"} <= set(row["properties"])
+
+
 def resolved(schema: Any, reference: str) -> Any:
     return schema["components"]["schemas"][reference.rpartition("/")[2]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
@@ -137,13 +138,15 @@ class PlanDetailSerializer(PlanSerializer):
         fields = (*PlanSerializer.Meta.fields, "items", "kept")
         read_only_fields = fields
 
-    def get_items(self, plan: DeletionPlan) -> list[dict[str, Any]]:
+    @extend_schema_field(ItemSerializer(many=True))
+    def get_items(self, plan: DeletionPlan) -> Any:
         rows = DeletionItem.objects.filter(plan=plan).order_by("position")[:ROWS_SHOWN]
-        return [ItemSerializer(row).data for row in rows]
+        return ItemSerializer(rows, many=True).data
 
-    def get_kept(self, plan: DeletionPlan) -> list[dict[str, Any]]:
+    @extend_schema_field(KeptSerializer(many=True))
+    def get_kept(self, plan: DeletionPlan) -> Any:
         rows = DeletionKept.objects.filter(plan=plan)[:ROWS_SHOWN]
-        return [KeptSerializer(row).data for row in rows]
+        return KeptSerializer(rows, many=True).data
 
 
 class PlanBody(Strict):
