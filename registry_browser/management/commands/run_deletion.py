@@ -41,12 +41,12 @@ class Command(RecordCommand):
         except DeletionRefused as refused:
             hint = " Give it with --confirm." if str(refused).startswith("Type ") else ""
             raise CommandError(f"{refused}{hint}") from refused
-        lines = OutcomeLines(self.stdout)
-        try:
-            with quiet_log(options["verbosity"]):
-                plan = delete_in_foreground(plan, actor=actor(), on_progress=lines.show)
-        except KeyboardInterrupt:
-            raise CommandError(self._stop(plan, lines), returncode=130) from None
+        with OutcomeLines(self.stdout, plan) as lines:
+            try:
+                with quiet_log(options["verbosity"]):
+                    plan = delete_in_foreground(plan, actor=actor(), on_progress=lines.show)
+            except KeyboardInterrupt:
+                raise CommandError(self._stop(plan, lines), returncode=130) from None
         self._tell(plan)
 
     def _tell(self, plan: DeletionPlan) -> None:

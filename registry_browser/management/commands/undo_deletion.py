@@ -30,8 +30,7 @@ class Command(RecordCommand):
             plan = request_undo(plan, actor=actor(), now=timezone.now())
         except DeletionRefused as refused:
             raise CommandError(str(refused)) from refused
-        lines = OutcomeLines(self.stdout, undo=True)
-        with quiet_log(options["verbosity"]):
+        with OutcomeLines(self.stdout, plan, undo=True) as lines, quiet_log(options["verbosity"]):
             plan = delete_in_foreground(plan, actor=actor(), on_progress=lines.show)
         self.stdout.write(f"{UndoState(plan.undo_state).label}.")
         if plan.undo_state != UndoState.DONE:
