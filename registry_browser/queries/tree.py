@@ -100,6 +100,11 @@ class Place:
     namespace: Namespace | None
 
     @property
+    def lone_repository(self) -> Repository | None:
+        """The repository of this path, where no others lie below it."""
+        return self.repository if self.namespace is None else None
+
+    @property
     def crumbs(self) -> list[Crumb]:
         return breadcrumbs(self.path)
 

@@ -46,18 +46,21 @@ class Completeness:
         return self.listing == self.repositories and self.repositories > 0
 
 
+# The reason of the first one is looked up by its path: to collect all in order is to sort them.
 _COMPLETENESS = f"""
-SELECT count(*) AS repositories, count(*) FILTER (WHERE complete) AS complete,
-       min(tags_complete_at) FILTER (WHERE complete) AS first_listed_at,
-       max(tags_complete_at) FILTER (WHERE complete) AS last_listed_at,
-       count(*) FILTER (WHERE lists_untagged) AS listing,
-       max(untagged_known_since) FILTER (WHERE NOT lists_untagged) AS known_since,
-       coalesce((array_agg(path ORDER BY path) FILTER (WHERE NOT complete))[1], '')
-         AS incomplete_path,
-       coalesce((array_agg(incomplete_reason ORDER BY path) FILTER (WHERE NOT complete))[1], '')
-         AS incomplete_reason
-  FROM registry_browser_repository repository
- WHERE registry_id = %(registry)s AND gone_at IS NULL AND {IN_SCOPE}
+SELECT seen.repositories, seen.complete, seen.first_listed_at, seen.last_listed_at, seen.listing,
+       seen.known_since, coalesce(seen.incomplete_path, '') AS incomplete_path,
+       coalesce(first.incomplete_reason, '') AS incomplete_reason
+  FROM (SELECT count(*) AS repositories, count(*) FILTER (WHERE complete) AS complete,
+               min(tags_complete_at) FILTER (WHERE complete) AS first_listed_at,
+               max(tags_complete_at) FILTER (WHERE complete) AS last_listed_at,
+               count(*) FILTER (WHERE lists_untagged) AS listing,
+               max(untagged_known_since) FILTER (WHERE NOT lists_untagged) AS known_since,
+               min(path) FILTER (WHERE NOT complete) AS incomplete_path
+          FROM registry_browser_repository repository
+         WHERE registry_id = %(registry)s AND gone_at IS NULL AND {IN_SCOPE}) seen
+  LEFT JOIN registry_browser_repository first
+    ON first.registry_id = %(registry)s AND first.path = seen.incomplete_path
 """
 
 

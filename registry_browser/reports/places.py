@@ -88,18 +88,22 @@ class PlacePage:
         return self.last < self.total
 
 
+# Of ten thousand paths in a registry few lie within `depth`. So it is asked first, by one function,
+# whether a path has a part too many; and what is computed of each that stays is computed once.
 _PLACES = """
 WITH listed AS (
     SELECT path, true AS is_namespace, false AS is_own, repository_count AS repositories,
            manifest_count AS manifests, dangling_count AS dangling, apparent_bytes, stored_bytes,
            exclusive_bytes, reclaimable_bytes
       FROM registry_browser_namespace
-     WHERE registry_id = %(registry)s AND (%(prefix)s = '' OR (path > %(start)s AND path < %(end)s))
+     WHERE registry_id = %(registry)s AND split_part(path, '/', %(too_many)s) = ''
+       AND (%(prefix)s = '' OR (path > %(start)s AND path < %(end)s))
  UNION ALL
     SELECT path, false, path = %(prefix)s, 1, manifest_count, dangling_count, apparent_bytes,
            stored_bytes, exclusive_bytes, reclaimable_bytes
       FROM registry_browser_repository repository
      WHERE registry_id = %(registry)s AND gone_at IS NULL
+       AND split_part(path, '/', %(too_many)s) = ''
        AND (%(prefix)s = '' OR path = %(prefix)s OR (path > %(start)s AND path < %(end)s))
        AND (path = %(prefix)s
             OR NOT EXISTS (SELECT FROM registry_browser_namespace space
@@ -111,10 +115,10 @@ deep AS (
                         - length(replace(substr(path, length(%(start)s) + 1), '/', '')) + 1
               END AS depth
       FROM listed),
-placed AS (
+placed AS MATERIALIZED (
     SELECT *, CASE WHEN depth = 1 THEN %(prefix)s ELSE left(path, length(path)
                 - position('/' in reverse(path))) END AS parent
-      FROM deep WHERE depth <= %(depth)s),
+      FROM deep),
 ranked AS (
     SELECT *, row_number() OVER (PARTITION BY parent ORDER BY {ordering}) AS place,
            count(*) OVER siblings AS siblings,
@@ -165,13 +169,14 @@ def _read(
     second: int = 0,
     offset: int = 0,
 ) -> list[PlaceRow]:
+    parts = len(prefix.split("/")) if prefix else 0
     return fetch(
         PlaceRow,
         _PLACES.format(ordering=ORDERINGS.get(ordering, ORDERINGS["-exclusive"])),
         {
             "registry": registry.pk,
             **below(prefix),
-            "depth": depth,
+            "too_many": parts + depth + 1,
             "first": first,
             "second": second,
             "offset": offset,

@@ -294,6 +294,7 @@ def test_what_is_untagged_comes_with_the_bytes_of_a_naive_count(
 @_thoroughly
 def test_a_selection_is_one_set(contents: Any, events: Any, chosen: list[str]) -> None:
     def check(store: Store) -> None:
+        store.record.refresh()
         naive = Naive(store.record.registry)
         expected = naive.figures(lambda path: any(below(prefix)(path) for prefix in chosen))
         assert _said(selection_figures(store.record.registry, chosen)) == expected

@@ -147,16 +147,15 @@ def place_context(request: HtmxRequest, place: Place, *inside: str) -> dict[str,
         at = -1 - len(inside)
         args = [place.registry.name, place.path] if place.path else [place.registry.name]
         crumbs[at] = ("Space", reverse("space", args=args))
-    is_repository = place.repository is not None and place.namespace is None
     stamp = (
-        repository_stamp(request, place.repository)
-        if is_repository and place.repository is not None
+        repository_stamp(request, place.lone_repository)
+        if place.lone_repository is not None
         else registry_stamp(request, place.registry)
     )
     return {
         "place": place,
         "registry": place.registry,
-        "is_repository": is_repository,
+        "is_repository": place.lone_repository is not None,
         "crumbs": crumbs,
         "stamp": stamp,
     }
@@ -173,7 +172,7 @@ def _parts(request: HtmxRequest, place: Place, figures: SpaceFigures) -> dict[st
     listing = place_page(place.registry, place.path, ordering=order, page=asked_page(request))
     selected = [path for path in request.GET.getlist("select") if is_valid_path(path)][:MOST]
     # A repository has no places in it: its map is of layers, and the table lists those.
-    drawn = _map(place, with_shared) if view == "map" or place.namespace is None else None
+    drawn = _map(place, with_shared) if view == "map" or place.lone_repository else None
     has_namespaces = any(row.is_namespace for row in listing.rows)
     return {
         "view": view,
@@ -196,8 +195,8 @@ def _parts(request: HtmxRequest, place: Place, figures: SpaceFigures) -> dict[st
 
 
 def _map(place: Place, with_shared: bool) -> MapNode:
-    if place.repository is not None and place.namespace is None:
-        return repository_map(place.repository, with_shared=with_shared)
+    if place.lone_repository is not None:
+        return repository_map(place.lone_repository, with_shared=with_shared)
     return place_map(place.registry, place.path, with_shared=with_shared)
 
 
