@@ -155,7 +155,7 @@ def gather(scope: Scope) -> Gathered:
     tags: dict[int, dict[str, str]] = {pk: {} for pk in scope.ids}
     for repository_id, name, digest in _fetch(_TAGS, repositories=scope.ids):
         tags[repository_id][name] = digest
-    unread = _unread_indexes(scope, by_repository)
+    unread = _unread_indexes(scope)
     known = Known(
         tuple(
             KnownRepository(
@@ -272,23 +272,25 @@ def _incomplete(repository: Repository) -> str:
     return repository.incomplete_reason or "its last observation did not see everything."
 
 
-def _unread_indexes(scope: Scope, present: dict[int, dict[str, KnownPresence]]) -> dict[int, str]:
-    """Repositories with an index that names another index which the record does not have: what
-    that one holds is unknown.
+def _unread_indexes(scope: Scope) -> dict[int, str]:
+    """Repositories with an index that names another index which was never seen there: what that one
+    holds is unknown. One that is gone holds nothing.
     """
     rows = _fetch(
         "SELECT DISTINCT presence.repository_id, child.digest"
         " FROM registry_browser_presence presence"
         " JOIN registry_browser_manifestchild child ON child.manifest_id = presence.manifest_id"
         " WHERE presence.repository_id = ANY(%(repositories)s) AND presence.gone_at IS NULL"
-        " AND child.media_type = ANY(%(indexes)s)",
+        " AND child.media_type = ANY(%(indexes)s) AND NOT EXISTS ("
+        " SELECT FROM registry_browser_presence seen"
+        " JOIN registry_browser_manifest named ON named.id = seen.manifest_id"
+        " WHERE seen.repository_id = presence.repository_id AND named.digest = child.digest)",
         repositories=scope.ids,
         indexes=sorted(mediatypes.INDEX_TYPES),
     )
     return {
         repository_id: f"an index in it, {digest[:19]}…, could not be read."
         for repository_id, digest in rows
-        if digest not in present[repository_id]
     }
 
 

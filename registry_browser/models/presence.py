@@ -95,7 +95,8 @@ class PresenceState(models.IntegerChoices):
     """Why a manifest is (not) needed; see DESIGN's words. Nothing but DANGLING may ever go.
 
     KEPT is what no tag reaches and something else holds: a cosign tag that is named after it, a
-    lock, a referrer that stays, a mention in what could not be parsed.
+    lock, a referrer that stays, a mention in what could not be parsed, an index in another
+    repository which does not hold it itself.
     """
 
     TAGGED = 1

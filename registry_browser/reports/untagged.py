@@ -2,7 +2,8 @@
 
 Untagged is not unused: children are reached through their index and referrers through their
 subject. Only what is dangling may ever be offered: not what could not be parsed, and not what is
-kept by a lock, by a tag like `sha256-<hex>.sig` that is attached to it, or by something that stays.
+kept by a lock, by a tag like `sha256-<hex>.sig` that is attached to it, by something that stays, or
+by an index in another repository which does not hold it itself.
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ class UntaggedRow:
     `since` is when it lost its last tag, or else when it was first seen (`was_tagged` tells).
     `parent` is a present index that names it, `parent_live` whether that is live, `parents` how
     many there are. `attached` are tags of the repository that say they belong to it, `locked` the
-    reason of a lock, `referrer` something that stays and refers to it. Of its own blobs,
-    `alone_bytes` come back if it alone goes, `set_bytes` if all that dangle in scope go.
+    reason of a lock, `referrer` something that stays and refers to it, `elsewhere` the path of
+    another repository that needs it. Of its own blobs, `alone_bytes` come back if it alone goes,
+    `set_bytes` if all that dangle in scope go.
     """
 
     path: str
@@ -62,6 +64,7 @@ class UntaggedRow:
     attached: list[str]
     locked: str
     referrer: str
+    elsewhere: str
     alone_bytes: int
     set_bytes: int
 
@@ -190,6 +193,19 @@ SELECT repository.path, manifest.digest, manifest.kind, manifest.media_type,
            AND held.gone_at IS NULL AND held.state <> %(dangling)s
          WHERE referrer.registry_id = %(registry)s AND referrer.subject <> ''
            AND referrer.subject = manifest.digest LIMIT 1), '') AS referrer,
+       CASE WHEN page.state <> %(kept)s THEN '' ELSE coalesce((
+         SELECT min(elsewhere.path)
+           FROM registry_browser_manifestchild child
+           JOIN registry_browser_presence held
+             ON held.manifest_id = child.manifest_id AND held.gone_at IS NULL
+           JOIN registry_browser_repository elsewhere
+             ON elsewhere.id = held.repository_id AND elsewhere.id <> page.repository_id
+            AND elsewhere.registry_id = %(registry)s
+          WHERE child.digest = manifest.digest AND NOT EXISTS (
+            SELECT FROM registry_browser_presence beside
+             WHERE beside.repository_id = elsewhere.id
+               AND beside.manifest_id = page.manifest_id AND beside.gone_at IS NULL)), '')
+         END AS elsewhere,
        bytes.alone::bigint AS alone_bytes, bytes.together::bigint AS set_bytes
   FROM page
   JOIN registry_browser_repository repository ON repository.id = page.repository_id

@@ -60,8 +60,11 @@ def store_absences(
             )
         )
         Tag.objects.filter(pk__in=[pk for pk, *_ in rows]).delete()
+        went: list[int] = []
         if whole:
-            Presence.objects.filter(repository=repository, gone_at=None).update(gone_at=seen_at)
+            present = Presence.objects.filter(repository=repository, gone_at=None)
+            went = list(present.values_list("manifest_id", flat=True))
+            present.update(gone_at=seen_at)
             repository.gone_at = seen_at
         if settled:
             repository.complete, repository.incomplete_reason = True, ""
@@ -73,6 +76,5 @@ def store_absences(
                 "gone_at", "complete", "incomplete_reason", "tags_complete_at", "changed_at",
             ]
         )  # fmt: skip
-        liveness.refresh_states(registry.pk, {repository.pk: seen_at})
-        refresh_repositories([repository.pk])
+        refresh_repositories(liveness.refresh_states(registry.pk, {repository.pk: seen_at}, went))
     return len(rows)

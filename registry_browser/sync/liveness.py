@@ -3,16 +3,19 @@
 Live is what can be reached from a tag: over index → child, any depth, and subject → referrer of
 what is live. Kept is what no tag reaches and no plan would ever offer all the same. Whatever else
 is present is dangling. The closure stays inside a repository, as the registry's own garbage
-collection does.
+collection does; only what an index in another repository names, which does not hold it itself, is
+kept for that one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
 from registry_browser.models import KnownBy, ManifestKind, PresenceState
+from registry_browser.models.presence import UNREACHED
 
 # An index that was seen in a repository brings its children: registries accept an index only with
 # what it names (distribution 2.8.2 answers MANIFEST_BLOB_UNKNOWN otherwise). What proves to be
@@ -48,14 +51,16 @@ SELECT DISTINCT ON (repository_id, manifest_id) repository_id, manifest_id,
 ON CONFLICT (repository_id, manifest_id) DO UPDATE SET first_seen_at = excluded.first_seen_at,
   last_seen_at = excluded.last_seen_at, untagged_since = NULL, gone_at = NULL
       WHERE registry_browser_presence.gone_at IS NOT NULL
+RETURNING manifest_id
 """
 
 # Edges first, then the walk: both stay linear in what is present in these repositories.
 #
 # Beside what tags reach stands what is kept without them. A tag `sha256-<hex>.sig` holds the
 # manifest that it is named after, whatever became of that one's own tags; an admin's lock holds
-# what it covers. What stays keeps its subject, since some registries delete referrers together with
-# it. What cannot be parsed may need every digest that stands in it; itself it stays what it is.
+# what it covers; an index elsewhere may need what is missing beside it. What stays keeps its
+# subject, since some registries delete referrers together with it. What cannot be parsed may need
+# every digest that stands in it; itself it stays what it is.
 # `deletion.graph` holds by the same ties, which property tests compare.
 _REFRESH_STATES = """
 WITH RECURSIVE present AS MATERIALIZED (
@@ -122,6 +127,10 @@ root (repository_id, manifest_id, state) AS (
       JOIN present ON present.repository_id = repository.id AND lock.digest IN ('', present.digest)
      WHERE lock.registry_id = %(registry)s
   UNION ALL
+    SELECT repository_id, manifest_id, %(kept)s
+      FROM unnest(%(needed_in)s::bigint[], %(needed)s::bigint[])
+           AS elsewhere (repository_id, manifest_id)
+  UNION ALL
     SELECT repository_id, manifest_id, %(dangling)s FROM present WHERE kind = %(unparsed)s
 ),
 reached (repository_id, manifest_id, state) AS (
@@ -152,11 +161,57 @@ UPDATE registry_browser_presence presence
    AND presence.state <> wanted.state
 """
 
+# What dangles while an index in another repository names it, which does not hold it itself. It is
+# asked behind the walk, since little dangles.
+_NEEDED_ELSEWHERE = """
+SELECT presence.repository_id, presence.manifest_id
+  FROM registry_browser_presence presence
+  JOIN registry_browser_manifest manifest ON manifest.id = presence.manifest_id
+ WHERE presence.repository_id = ANY(%(repositories)s) AND presence.gone_at IS NULL
+   AND presence.state = %(dangling)s
+   AND EXISTS (
+    SELECT FROM registry_browser_manifestchild child
+      JOIN registry_browser_manifest parent
+        ON parent.id = child.manifest_id AND parent.registry_id = %(registry)s
+      JOIN registry_browser_presence elsewhere
+        ON elsewhere.manifest_id = parent.id AND elsewhere.gone_at IS NULL
+       AND elsewhere.repository_id <> presence.repository_id
+     WHERE child.digest = manifest.digest
+       AND NOT EXISTS (SELECT FROM registry_browser_presence beside
+                        WHERE beside.repository_id = elsewhere.repository_id
+                          AND beside.manifest_id = presence.manifest_id
+                          AND beside.gone_at IS NULL))
+"""
+
+# Other repositories where no tag reaches something that came or went, or that an index names which
+# did. OFFSET: by index, since few did.
+_TIED = """
+SELECT DISTINCT elsewhere.repository_id
+  FROM unnest(%(came_or_went)s::bigint[]) AS changed (manifest_id)
+ CROSS JOIN LATERAL (
+    SELECT target.id
+      FROM registry_browser_manifestchild child
+      JOIN registry_browser_manifest target
+        ON target.registry_id = %(registry)s AND target.digest = child.digest
+     WHERE child.manifest_id = changed.manifest_id
+  UNION ALL
+    SELECT changed.manifest_id
+    OFFSET 0) named
+ CROSS JOIN LATERAL (
+    SELECT presence.repository_id
+      FROM registry_browser_presence presence
+     WHERE presence.manifest_id = named.id AND presence.gone_at IS NULL
+       AND presence.state = ANY(%(unreached)s)
+    OFFSET 0) elsewhere
+ WHERE elsewhere.repository_id <> ALL(%(repositories)s)
+"""
+
 _CONFIRM = """
 UPDATE registry_browser_presence presence SET last_seen_at = %(seen_at)s
   FROM registry_browser_manifest manifest
  WHERE presence.repository_id = %(repository)s AND manifest.id = presence.manifest_id
    AND manifest.registry_id = %(registry)s AND manifest.digest = ANY(%(digests)s)
+RETURNING presence.manifest_id
 """
 
 _MARK_GONE = """
@@ -168,6 +223,7 @@ UPDATE registry_browser_presence presence SET gone_at = %(seen_at)s
    AND NOT EXISTS (SELECT FROM registry_browser_tag tag
                     WHERE tag.repository_id = presence.repository_id
                       AND tag.manifest_id = presence.manifest_id)
+RETURNING presence.manifest_id
 """
 
 
@@ -181,10 +237,10 @@ class Seen:
     at: datetime
 
 
-def add_presences(registry_id: int, seen: Sequence[Seen]) -> None:
-    """Note that manifests are present, with all that they name."""
+def add_presences(registry_id: int, seen: Sequence[Seen]) -> set[int]:
+    """Note that manifests are present, with all that they name. Returns those that were not."""
     if not seen:
-        return
+        return set()
     with connection.cursor() as cursor:
         cursor.execute(
             _ADD_PRESENCES,
@@ -199,6 +255,7 @@ def add_presences(registry_id: int, seen: Sequence[Seen]) -> None:
                 "tag": KnownBy.TAG.value,
             },
         )
+        return {manifest for (manifest,) in cursor.fetchall()}
 
 
 def confirm(
@@ -210,41 +267,65 @@ def confirm(
 
 def mark_gone(
     registry_id: int, repository_id: int, digests: Sequence[str], *, seen_at: datetime
-) -> None:
+) -> set[int]:
     """Note that the registry says it does not have these manifests any more. What a tag points to
-    is never marked.
+    is never marked. Returns those that were present.
     """
-    _by_digest(_MARK_GONE, registry_id, repository_id, digests, seen_at)
+    return _by_digest(_MARK_GONE, registry_id, repository_id, digests, seen_at)
 
 
-def refresh_states(registry_id: int, repositories: Mapping[int, datetime]) -> None:
-    """Recompute the state of every presence in `repositories` from the tags that are stored now.
+def refresh_states(
+    registry_id: int, repositories: Mapping[int, datetime], came_or_went: Collection[int] = ()
+) -> list[int]:
+    """Recompute the state of every presence in `repositories` from the tags that are stored now,
+    and in those where something may be kept for an index in one of them. Returns all of these: the
+    figures of each follow.
 
     Each repository comes with the moment of its observation: from then on is untagged what lost its
-    last tag.
+    last tag. `came_or_went` are the manifests that were not present there before, or are no more.
     """
+    parameters: dict[str, Any] = {
+        "registry": registry_id,
+        "repositories": list(repositories),
+        "seen_at": list(repositories.values()),
+        "came_or_went": list(came_or_went),
+        "tagged": PresenceState.TAGGED.value,
+        "child": PresenceState.CHILD.value,
+        "referrer": PresenceState.REFERRER.value,
+        "dangling": PresenceState.DANGLING.value,
+        "kept": PresenceState.KEPT.value,
+        "unparsed": ManifestKind.UNPARSED.value,
+        "unreached": [state.value for state in UNREACHED],
+    }
     with connection.cursor() as cursor:
+        _walk(cursor, parameters)
+        if not came_or_went:
+            return list(repositories)
+        cursor.execute(_TIED, parameters)
+        tied = [repository for (repository,) in cursor.fetchall()]
+        if tied:
+            # No tag came or went there, so that no moment is asked for.
+            moments = [max(repositories.values())] * len(tied)
+            _walk(cursor, {**parameters, "repositories": tied, "seen_at": moments})
+    return [*repositories, *tied]
+
+
+def _walk(cursor: Any, parameters: dict[str, Any]) -> None:
+    cursor.execute(_REFRESH_STATES, {**parameters, "needed_in": [], "needed": []})
+    cursor.execute(_NEEDED_ELSEWHERE, parameters)
+    if needed := cursor.fetchall():
+        places, manifests = zip(*needed, strict=True)
         cursor.execute(
             _REFRESH_STATES,
-            {
-                "registry": registry_id,
-                "repositories": list(repositories),
-                "seen_at": list(repositories.values()),
-                "tagged": PresenceState.TAGGED.value,
-                "child": PresenceState.CHILD.value,
-                "referrer": PresenceState.REFERRER.value,
-                "dangling": PresenceState.DANGLING.value,
-                "kept": PresenceState.KEPT.value,
-                "unparsed": ManifestKind.UNPARSED.value,
-            },
+            {**parameters, "needed_in": list(places), "needed": list(manifests)},
         )
 
 
 def _by_digest(
     statement: str, registry_id: int, repository_id: int, digests: Sequence[str], seen_at: datetime
-) -> None:
+) -> set[int]:
     if not digests:
-        return
+        return set()
     with connection.cursor() as cursor:
         cursor.execute(
             statement,
@@ -255,3 +336,4 @@ def _by_digest(
                 "seen_at": seen_at,
             },
         )
+        return {manifest for (manifest,) in cursor.fetchall()}

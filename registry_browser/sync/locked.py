@@ -34,8 +34,7 @@ def apply_locks(registry_id: int, *, now: datetime) -> bool:
             batch = unreached[start : start + BATCH]
             with transaction.atomic():
                 Registry.objects.hold(registry_id)
-                refresh_states(registry_id, dict.fromkeys(batch, now))
-                refresh_repositories(batch)
+                refresh_repositories(refresh_states(registry_id, dict.fromkeys(batch, now)))
         refresh_registry(registry)
         # A lock that was set meanwhile leaves its own moment.
         followed = Registry.objects.filter(pk=registry_id, locks_changed_at=changed_at)

@@ -58,8 +58,7 @@ def store_changes(registry: Registry, batch: Sequence[RepositoryChanges]) -> lis
         record_tag_events(explain(registry, ids, batch, events))
         changed = [changes for changes in batch if _brings_something(changes)]
         if changed:
-            _store_presences(registry, ids, changed)
-            refresh_repositories([ids[changes.path] for changes in changed])
+            refresh_repositories(_store_presences(registry, ids, changed))
     return [_result(changes.path, ids[changes.path], kinds) for changes in batch]
 
 
@@ -142,8 +141,11 @@ def _is_settled(changes: RepositoryChanges) -> bool:
 
 def _store_presences(
     registry: Registry, ids: dict[str, int], changed: Sequence[RepositoryChanges]
-) -> None:
-    liveness.add_presences(
+) -> list[int]:
+    """Presences of the batch and the states that follow. Returns the repositories whose states were
+    computed anew.
+    """
+    came_or_went = liveness.add_presences(
         registry.pk,
         [
             liveness.Seen(ids[changes.path], digest, known_by, changes.seen_at)
@@ -160,9 +162,11 @@ def _store_presences(
     for changes in changed:
         repository, at = ids[changes.path], changes.seen_at
         liveness.confirm(registry.pk, repository, sorted(changes.confirmed), seen_at=at)
-        liveness.mark_gone(registry.pk, repository, sorted(changes.gone), seen_at=at)
-    liveness.refresh_states(
-        registry.pk, {ids[changes.path]: changes.seen_at for changes in changed}
+        came_or_went |= liveness.mark_gone(
+            registry.pk, repository, sorted(changes.gone), seen_at=at
+        )
+    return liveness.refresh_states(
+        registry.pk, {ids[changes.path]: changes.seen_at for changes in changed}, came_or_went
     )
 
 

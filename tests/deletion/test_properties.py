@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from registry_browser.models import DeletionPlan
+    from tests.builders.images import Built
     from tests.fake_registry import Store
 
 LONG_AGO = START - timedelta(days=9)
@@ -174,6 +175,7 @@ events = st.one_of(
     st.tuples(st.just("sign"), path, st.just(""), thing),
     st.tuples(st.just("untag"), path, tag, st.just(0)),
     st.tuples(st.just("delete"), path, st.just(""), thing),
+    st.tuples(st.just("strand"), path, st.just(""), thing),
     st.tuples(st.just("sync"), path, st.just(""), st.just(0)),
     st.tuples(st.just("plan and run"), path, st.just(""), st.just(0)),
 )
@@ -221,10 +223,27 @@ def happen(registry: FakeRegistry, stage: Stage, what: str, path: str, tag: str,
             # Somebody else's doing: not what is live, but all that is not.
             if built.digest not in live_in(store, path):
                 store.delete_manifest(path, built.digest)
+        case "strand":
+            strand(registry, stage, path, INDEXES[n % len(INDEXES)])
         case "sync":
             stage.sync()
         case "plan and run":
             run_on_old_news(registry, stage)
+
+
+def strand(registry: FakeRegistry, stage: Stage, path: str, index: Built) -> None:
+    """An index stays, without a tag, where its children vanish; its first one, without a tag too,
+    is left in the other repository.
+    """
+    (other,) = set(PATHS) - {path}
+    child = index.children[0]
+    push(registry, f"{path}:stranding", index)
+    push(registry, f"{other}:stranded", child)
+    stage.sync()
+    registry.store.untag(path, "stranding")
+    registry.store.untag(other, "stranded")
+    if child.digest not in live_in(registry.store, path):
+        registry.store.delete_manifest(path, child.digest)
 
 
 def run_on_old_news(registry: FakeRegistry, stage: Stage) -> None:
@@ -271,8 +290,27 @@ def assert_said_by_the_record(stage: Stage, plan: DeletionPlan) -> None:
     assert set(dangling.values_list("repository__path", "manifest__digest")) == set(
         plan.items.values_list("path", "digest")
     )
-    assert stage.registry.reclaimable_bytes == plan.reclaimable_bytes
+    assert stage.registry.reclaimable_bytes + only_named(plan) == plan.reclaimable_bytes
     assert stage.registry.dangling_count == plan.item_count
+
+
+def only_named(plan: DeletionPlan) -> int:
+    """Bytes of bodies that are present nowhere and that only indexes of the plan name. A registry
+    keeps those as long as the indexes, and a plan counts them; figures are of what is present.
+    """
+    going = set(plan.items.values_list("path", "digest"))
+    goes, stays, present = dict[str, int](), set[str](), set[str]()
+    rows = Presence.objects.filter(gone_at=None).values_list(
+        "repository__path", "manifest__digest", "manifest__stored_body__body"
+    )
+    for place, digest, body in rows:
+        named = json.loads(bytes(body)).get("manifests", [])
+        present.add(digest)
+        if (place, digest) in going:
+            goes |= {each["digest"]: each["size"] for each in named}
+        else:
+            stays |= {each["digest"] for each in named}
+    return sum(size for digest, size in goes.items() if digest not in stays | present)
 
 
 def assert_counted_by_hand(plan: DeletionPlan) -> None:

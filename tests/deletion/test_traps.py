@@ -17,6 +17,7 @@ from registry_browser.models import (
     Presence,
     UndoState,
 )
+from registry_browser.reports.untagged import state_counts, untagged
 from registry_browser.sync.figures import refresh_repositories
 from registry_browser.sync.liveness import Seen, add_presences
 from tests.builders import make_image, make_index, push
@@ -195,6 +196,47 @@ def test_what_the_registry_would_convert_is_known_by_its_true_digest(
     stage.run(plan)
     assert outcomes(plan) == {old.digest: Outcome.DELETED, other.digest: Outcome.SKIPPED}
     assert written(fake) == [("DELETE", old.digest)]
+
+
+def test_what_only_an_index_in_another_repository_names_is_kept_and_no_page_promises_its_bytes(
+    fake: FakeRegistry, stage: Stage
+) -> None:
+    # 28.
+    child, other = make_image(("base", "child")), make_image(("base", "other"))
+    push(fake, "team/all:1", make_index([child, other]))
+    push(fake, f"{PATH}:1", child)
+    stage.sync()
+    fake.store.untag(PATH, "1")
+    fake.store.delete_manifest("team/all", child.digest)
+    stage.settle()
+    plan = stage.plan(PATH)
+    assert (goes(plan), stays(plan)) == ([], {child.digest: KeptBecause.ELSEWHERE})
+    assert (stage.registry.dangling_count, stage.registry.reclaimable_bytes) == (0, 0)
+    [row] = untagged(stage.registry, PATH, counts=state_counts(stage.registry, PATH)).rows
+    assert (row.state, row.elsewhere) == ("kept", "team/all")
+
+
+def test_what_another_repository_needed_dangles_once_that_holds_it_again_or_lost_its_index(
+    fake: FakeRegistry, stage: Stage
+) -> None:
+    # 28: the repository of the child itself does not change meanwhile.
+    child, other = make_image(("base", "child")), make_image(("base", "other"))
+    index = make_index([child, other])
+    for path in ("team/all", "team/more"):
+        push(fake, f"{path}:1", index)
+    push(fake, f"{PATH}:1", child)
+    stage.sync()
+    fake.store.untag(PATH, "1")
+    for path in ("team/all", "team/more"):
+        fake.store.delete_manifest(path, child.digest)
+    stage.settle()
+    assert stays(stage.plan(PATH)) == {child.digest: KeptBecause.ELSEWHERE}
+    push(fake, "team/all:again", child)
+    fake.store.untag("team/more", "1")
+    fake.store.delete_manifest("team/more", index.digest)
+    stage.settle()
+    assert goes(stage.plan(PATH)) == [child.digest]
+    assert stage.registry.dangling_count >= 1
 
 
 def test_what_was_gone_and_is_pushed_again_is_as_young_as_what_is_new(

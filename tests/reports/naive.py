@@ -73,8 +73,9 @@ class Naive:
         self.stays = {path: self._staying(path) for path in self.present}
 
     def _staying(self, path: str) -> set[int]:
-        """What no deletion may take: what is tagged, attached to, locked or unreadable, and then
-        children, referrers and subjects of what stays, around and around.
+        """What no deletion may take: what is tagged, attached to, locked, unreadable or needed in
+        another repository, and then children, referrers and subjects of what stays, around and
+        around.
         """
         here = self.present[path]
         stays = {manifest for place, manifest in self.tags if place == path}
@@ -83,7 +84,14 @@ class Naive:
         for pk in here:
             one = self.manifests[pk]
             attached = any(name.startswith(one.digest.replace(":", "-")) for name in names)
-            if attached or one.digest in locked or one.kind == "unparsed":
+            # Another repository has an index that names it, and does not hold it itself.
+            needed = any(
+                one.digest in self.children[index] and pk not in there
+                for other, there in self.present.items()
+                for index in there
+                if other != path
+            )
+            if attached or needed or one.digest in locked or one.kind == "unparsed":
                 stays.add(pk)
         while True:
             digests = {self.manifests[pk].digest for pk in stays}

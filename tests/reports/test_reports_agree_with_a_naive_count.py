@@ -97,6 +97,7 @@ class Store:
         what, path, number = event
         registry = self.record.registry
         manifest = self.manifests[number % len(self.manifests)]
+        changed = {manifest.pk}
         repository = Repository.objects.filter(registry=registry, path=path).first()
         match what:
             case "tag" | "present":
@@ -120,6 +121,7 @@ class Store:
                 if not found:
                     return
                 presence = found[number % len(found)]
+                changed = {presence.manifest_id}
                 repository = presence.repository
                 Presence.objects.filter(pk=presence.pk).update(gone_at=NOW)
             case "sign" | "lock":
@@ -136,6 +138,7 @@ class Store:
                     name = f"{manifest.digest.replace(':', '-')}.sig"
                     if not repository.tags.filter(name=name).exists():
                         signature = self.manifests[(number + 1) % len(self.manifests)]
+                        changed = {signature.pk}
                         self.record.tag(repository, name, signature)
                         here = Presence.objects.filter(repository=repository, manifest=signature)
                         here.update(gone_at=None)
@@ -145,8 +148,9 @@ class Store:
             touched = list(
                 Repository.objects.filter(registry=registry).values_list("pk", flat=True)
             )
-        liveness.refresh_states(registry.pk, dict.fromkeys(touched, NOW))
-        figures.refresh_repositories(touched)
+        figures.refresh_repositories(
+            liveness.refresh_states(registry.pk, dict.fromkeys(touched, NOW), changed)
+        )
 
 
 def _in_a_store(check: Callable[[Store], None], contents: Any, events: Any) -> None:
