@@ -156,7 +156,11 @@ def matching(
     return found
 
 
-_COUNT = "SELECT count(*), count(DISTINCT manifest_id) FROM ({}) matching"
+# Grouped, not count(DISTINCT …): that sorts them all.
+_COUNT = """
+SELECT coalesce(sum(tags), 0)::bigint, count(*)
+  FROM (SELECT count(*) AS tags FROM ({}) matching GROUP BY manifest_id) pointed_to
+"""
 
 
 def tags(

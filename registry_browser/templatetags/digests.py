@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.template import Library
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from registry_browser.templatetags.icons import icon
@@ -111,13 +111,14 @@ def platforms(values: Iterable[str], metadata: int = 0) -> SafeString:
     """
     shown = [str(value) for value in values]
     others = metadata + shown.count(_ATTESTATION)
-    chips = format_html_join(
-        "",
-        '<span class="chip">{}</span>',
-        ((platform(value),) for value in shown if value != _ATTESTATION),
-    )
-    rest = metadata_chip(f"+{others:,} metadata") if others else ""
-    return format_html('<span class="platforms">{}{}</span>', chips, rest)
+    chips = [
+        filled('<span class="chip">{}</span>', platform(value))
+        for value in shown
+        if value != _ATTESTATION
+    ]
+    if others:
+        chips.append(metadata_chip(f"+{others:,} metadata"))
+    return SafeString(f'<span class="platforms">{"".join(chips)}</span>')
 
 
 @register.simple_tag

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.template import Library
-from django.utils.html import format_html
 
 from registry_browser.oci.mediatypes import artifact_name
 from registry_browser.templatetags.figures import bytes_figure, plain_bytes
+from registry_browser.templatetags.markup import filled
 from registry_browser.templatetags.pictures import split_bar
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def use_bar(use: Use) -> SafeString:
 def matrix_cell(pair: PairRow, most: int) -> SafeString:
     """A cell of the matrix: its figure, on a tone for how much of the largest that is."""
     tone = -(-pair.common_bytes * TONES // most) if most else 0
-    return format_html(
+    return filled(
         '<td class="number tone-{}" title="{} and {}: {} in common">{}</td>',
-        tone,
+        str(tone),
         pair.first,
         pair.second,
         plain_bytes(pair.common_bytes),

@@ -9,6 +9,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from registry_browser.templatetags.icons import glyph
+from registry_browser.templatetags.markup import filled
 from registry_browser.templatetags.times import ago, eta
 
 register = Library()
@@ -132,6 +133,6 @@ def reasons(sentences: list[str]) -> SafeString:
 
 def _spoken(name: str, word: str, css: str) -> SafeString:
     look = look_of(name)
-    return format_html(
+    return filled(
         '<span class="{} {}">{}{}</span>', css, look.css, glyph(look.glyph), word or look.word
     )
