@@ -120,10 +120,20 @@ def deletion_order(graph: Graph, digests: Iterable[str]) -> list[tuple[str, str,
     referrers.
 
     Each with the digest it goes because of ("" for none) and its depth below the first. Registries
-    refuse to delete a child while its index is there (Google, zot, Docker Hub).
+    refuse to delete a child while its index is there (Google, zot, Docker Hub): where an index
+    refers to what is below itself, that counts, and not that it is a referrer.
     """
     wanted = dict.fromkeys(digests)
-    return _ordered({digest: _above(graph, digest, wanted) for digest in wanted})
+    order = _ordered({digest: _above(graph, digest, wanted) for digest in wanted})
+    left = _without(wanted, order)
+    order += _ordered(
+        {
+            digest: [each for each in graph.parents.get(digest, ()) if each in left]
+            for digest in left
+        }
+    )
+    # What is left now stands in a circle that takes a hash which names itself.
+    return order + [(digest, "", 0) for digest in _without(left, order)]
 
 
 def undo_order(graph: Graph, digests: Iterable[str]) -> list[str]:
@@ -136,7 +146,8 @@ def undo_order(graph: Graph, digests: Iterable[str]) -> list[str]:
         node = graph.nodes[digest]
         needed = dict.fromkeys((*node.children, node.subject))
         before[digest] = [each for each in needed if each in wanted and each != digest]
-    return [digest for digest, _, _ in _ordered(before)]
+    order = _ordered(before)
+    return [*(digest for digest, _, _ in order), *_without(wanted, order)]
 
 
 def _above(graph: Graph, digest: str, wanted: Mapping[str, object]) -> list[str]:
@@ -150,7 +161,8 @@ def _above(graph: Graph, digest: str, wanted: Mapping[str, object]) -> list[str]
 
 def _ordered(before: Mapping[str, Sequence[str]]) -> list[tuple[str, str, int]]:
     """Every key after all that stands `before` it, as close behind the last of those as possible,
-    otherwise in the order given; each with that last one and its depth.
+    otherwise in the order given; each with that last one and its depth. What stands in a circle, or
+    behind one, is left out.
     """
     behind: dict[str, list[str]] = {}
     for key, needed in before.items():
@@ -166,6 +178,10 @@ def _ordered(before: Mapping[str, Sequence[str]]) -> list[tuple[str, str, int]]:
             pending[other] -= 1
             if pending[other] == 0:
                 ready.append((other, key, depth + 1))
-    # What is left stands in a circle, which takes a hash that names itself.
-    done = {key for key, _, _ in order}
-    return order + [(key, "", 0) for key in before if key not in done]
+    return order
+
+
+def _without(digests: Iterable[str], order: Sequence[tuple[str, str, int]]) -> dict[str, None]:
+    """Those that are not in `order` yet, as they come."""
+    done = {digest for digest, _, _ in order}
+    return dict.fromkeys(digest for digest in digests if digest not in done)

@@ -59,6 +59,19 @@ def test_every_holder_keeps_what_it_holds() -> None:
             assert digest in graph.kept_by([holder])
 
 
+def test_an_index_goes_before_its_children_though_it_refers_to_what_is_below_it() -> None:
+    graph = Graph(
+        {
+            "leaf": Node(),
+            "inner": Node(("leaf",), subject="leaf"),
+            "index": Node(("inner",), subject="leaf"),
+            "sbom": Node(subject="leaf"),
+        }
+    )
+    order = [digest for digest, _, _ in deletion_order(graph, ["leaf", "sbom", "inner", "index"])]
+    assert order == ["sbom", "index", "inner", "leaf"]
+
+
 def test_an_undo_pushes_children_first_and_referrers_last() -> None:
     graph = Graph(
         {"sbom": Node(subject="index"), "index": Node(("a", "b")), "b": Node(), "a": Node()}
