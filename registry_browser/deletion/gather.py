@@ -77,23 +77,34 @@ SELECT child.manifest_id, child.digest, coalesce(blob.stored_bytes, child.size),
  WHERE child.manifest_id = ANY(%(manifests)s)
 """
 
-# A presence counts once for what it links and names. Grouped by number: digests are long to sort.
+# A presence counts once for what it links and names. What something holds that a tag reaches never
+# comes back, so that its other holders are not counted: base layers have them by the ten thousand.
+# Digests come as one text: as an array each is looked at for what must be quoted.
 _REFERENCES = """
-WITH wanted AS MATERIALIZED (
-    SELECT blob.id, blob.digest
-      FROM unnest(%(digests)s::text[]) AS asked (digest)
-      JOIN registry_browser_blob blob
-        ON blob.registry_id = %(registry)s AND blob.digest = asked.digest COLLATE "C"
-)
-SELECT digest, sum(presences)::bigint FROM (
-    SELECT wanted.digest, linked.presences
-      FROM (SELECT link.blob_id, count(DISTINCT presence.id) AS presences
+WITH asked AS MATERIALIZED (
+    SELECT digest COLLATE "C" AS digest
+      FROM unnest(string_to_array(%(digests)s, ',')) AS asked (digest)
+),
+wanted AS MATERIALIZED (
+    SELECT blob.id, blob.digest,
+           (SELECT true
               FROM registry_browser_manifestblob link
               JOIN registry_browser_presence presence
                 ON presence.manifest_id = link.manifest_id AND presence.gone_at IS NULL
-             WHERE link.blob_id IN (SELECT id FROM wanted)
-             GROUP BY link.blob_id) linked
-      JOIN wanted ON wanted.id = linked.blob_id
+               AND presence.state <> ALL(%(unreached)s)
+             WHERE link.blob_id = blob.id LIMIT 1) AS is_reached
+      FROM asked
+      JOIN registry_browser_blob blob
+        ON blob.registry_id = %(registry)s AND blob.digest = asked.digest
+)
+SELECT digest, sum(presences)::bigint FROM (
+    SELECT digest, CASE WHEN is_reached THEN %(always)s ELSE (
+             SELECT count(DISTINCT presence.id)
+               FROM registry_browser_manifestblob link
+               JOIN registry_browser_presence presence
+                 ON presence.manifest_id = link.manifest_id AND presence.gone_at IS NULL
+              WHERE link.blob_id = wanted.id) END AS presences
+      FROM wanted
   UNION ALL
     SELECT child.digest, count(DISTINCT presence.id)
       FROM registry_browser_manifestchild child
@@ -101,18 +112,20 @@ SELECT digest, sum(presences)::bigint FROM (
         ON parent.id = child.manifest_id AND parent.registry_id = %(registry)s
       JOIN registry_browser_presence presence
         ON presence.manifest_id = parent.id AND presence.gone_at IS NULL
-     WHERE child.digest IN (SELECT unnest(%(digests)s::text[]) COLLATE "C")
+     WHERE child.digest IN (SELECT digest FROM asked)
        AND NOT EXISTS (SELECT FROM registry_browser_manifestblob own
                          JOIN wanted ON wanted.id = own.blob_id
                         WHERE own.manifest_id = parent.id AND wanted.digest = child.digest)
      GROUP BY child.digest
 ) AS reference GROUP BY digest
 """
+_ALWAYS = 1 << 40
+"""Presences that hold what is never free: more than there can be."""
 
 _NEEDED_BY = """
 SELECT DISTINCT ON (candidate.repository_id, candidate.digest)
        candidate.repository_id, candidate.digest, elsewhere.path
-  FROM unnest(%(repositories)s::bigint[], %(digests)s::text[])
+  FROM unnest(%(repositories)s::bigint[], string_to_array(%(digests)s, ','))
        AS candidate (repository_id, digest)
   JOIN registry_browser_manifestchild child ON child.digest = candidate.digest COLLATE "C"
   JOIN registry_browser_manifest parent
@@ -183,7 +196,7 @@ def gather(scope: Scope) -> Gathered:
                     _NEEDED_BY,
                     registry=scope.registry.pk,
                     repositories=[repository_id for repository_id, _, _ in dangling],
-                    digests=[digest for _, digest, _ in dangling],
+                    digests=",".join(digest for _, digest, _ in dangling),
                 )
             },
         ),
@@ -192,10 +205,18 @@ def gather(scope: Scope) -> Gathered:
 
 
 def references(registry_id: int, digests: Iterable[str]) -> dict[str, int]:
-    """How many presences of the registry hold each of `digests`; those that none holds are 0."""
-    wanted = list(digests)
-    counted = dict.fromkeys(wanted, 0)
-    counted.update(_fetch(_REFERENCES, registry=registry_id, digests=wanted))
+    """How many presences of the registry hold each of `digests`; those that none holds are 0. Of
+    what a tag reaches it is only said that there are more than any set of deletions has.
+    """
+    counted = dict.fromkeys(digests, 0)
+    rows = _fetch(
+        _REFERENCES,
+        registry=registry_id,
+        digests=",".join(counted),
+        unreached=[state.value for state in UNREACHED],
+        always=_ALWAYS,
+    )
+    counted.update(rows)
     for digest, count in _mentions(registry_id).items():
         if digest in counted:
             counted[digest] += count

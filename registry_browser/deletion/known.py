@@ -87,8 +87,8 @@ class Known:
 
     `holdings` maps each dangling manifest to the digests the registry must keep for it;
     `stored` says how large those are, and `references` how many presences of the whole registry
-    hold each. `needed_by` names, for (path, digest), another repository with an index that names
-    this manifest and does not have it itself.
+    hold each, or that it is more than can go. `needed_by` names, for (path, digest), another
+    repository with an index that names this manifest and does not have it itself.
     """
 
     repositories: tuple[KnownRepository, ...]

@@ -1,5 +1,7 @@
 """Media types: what a document or a blob says that it is (fact sheet sections 5.1 and 5.3)."""
 
+from functools import lru_cache
+
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+json"
@@ -138,6 +140,7 @@ def is_image_config(media_type: str) -> bool:
     return bare(media_type) in IMAGE_CONFIG_TYPES
 
 
+@lru_cache(maxsize=1024)
 def artifact_name(media_type: str | None) -> str | None:
     """Return what people call an artifact of this type: "Helm chart", "SPDX SBOM" …
 
