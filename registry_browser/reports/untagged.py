@@ -124,10 +124,13 @@ class StateCounts:
         return self.child + self.referrer
 
 
+# OFFSET: manifests are looked up for what is untagged, which is few of them; by size, the planner
+# would rather sort all manifests of all registries.
 _PRESENT = f"""
   FROM registry_browser_presence presence
   JOIN registry_browser_repository repository ON repository.id = presence.repository_id
-  JOIN registry_browser_manifest manifest ON manifest.id = presence.manifest_id
+ CROSS JOIN LATERAL (SELECT kind, content_bytes FROM registry_browser_manifest
+                      WHERE id = presence.manifest_id OFFSET 0) manifest
  WHERE repository.registry_id = %(registry)s AND presence.gone_at IS NULL AND {IN_SCOPE}
 """
 
