@@ -134,7 +134,7 @@ def sync_in_foreground(
         result := work_on(run.pk, clock=timezone.now, on_progress=report)
     ) is not SliceResult.OVER:
         report()
-        if result is SliceResult.BUSY:
+        if result in (SliceResult.BUSY, SliceResult.WAITS):
             time.sleep(0.5)
     report()
     return run
@@ -142,7 +142,9 @@ def sync_in_foreground(
 
 @shared_task
 def crawl(run_id: int) -> None:
-    """One slice of a run; sends itself again while there is more to do."""
+    """One slice of a run; sends itself again while there is more to do. Where the registry wants us
+    to wait, `tick` sends it when that is over.
+    """
     match work_on(run_id, clock=timezone.now):
         case SliceResult.MORE:
             crawl.delay(run_id)
@@ -425,12 +427,15 @@ def orphaned_deletions(now: datetime) -> list[DeletionPlan]:
 
 
 def orphaned_runs(now: datetime) -> list[SyncRun]:
-    """Active runs that nobody works on: their message was lost, or their worker."""
+    """Active runs that nobody works on, except those that wait because their registry asked for it:
+    their message was lost, or their worker.
+    """
     silent_since = now - ORPHANED_AFTER
     runs = SyncRun.objects.select_related("registry").filter(
         Q(heartbeat_at__lt=silent_since) | Q(heartbeat_at=None, created_at__lt=silent_since),
         state__in=ACTIVE,
     )
+    runs = runs.exclude(rate_limited_until__gt=now, cancel_requested=False)
     return [run for run in runs if not CRAWL.is_taken(run.registry_id)]
 
 

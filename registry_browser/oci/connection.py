@@ -75,6 +75,11 @@ class Connection:
         """Seconds until the registry may be asked again, because it said so."""
         return self._transport.pace.paused_for
 
+    @property
+    def closed_for(self) -> float:
+        """The same where it is longer than any request waits: until then all are RateLimited."""
+        return self._transport.pace.closed_for
+
     def share_pace(self, workers: int) -> None:
         """Ask only as often as leaves room for so many who ask the same registry, ourselves
         included.

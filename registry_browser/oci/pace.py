@@ -4,13 +4,17 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+LONGEST_WAIT = 24 * 3600.0
+"""Seconds. Whoever asks for a longer wait is asked again after a day."""
+
 
 class Pace:
     """At most `concurrency` requests at once and `per_second` started in a second.
 
     Enter it around each exchange. After `pause`, nobody starts anything until that time has
-    passed: a 429 is meant for the whole client, not for the one request that met it. A pace
-    belongs to one event loop and may be shared by several clients of one registry.
+    passed: a 429 is meant for the whole client, not for the one request that met it. After `close`
+    nobody shall even wait: who enters looks at `closed_for` first. A pace belongs to one event loop
+    and may be shared by several clients of one registry.
     """
 
     def __init__(
@@ -30,7 +34,7 @@ class Pace:
         self._slots = asyncio.Semaphore(concurrency)
         self.share(1)
         self._next_start = 0.0
-        self._paused_until = 0.0
+        self._paused_until = self._closed_until = 0.0
         self._clock = clock
         self._sleep = sleep
 
@@ -42,10 +46,20 @@ class Pace:
         """Let nobody start for so many seconds; a shorter pause never shortens a longer one."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
+    def close(self, seconds: float) -> None:
+        """Have nothing started for so many seconds, which are more than anybody waits here."""
+        self._closed_until = max(self._closed_until, self._clock() + min(seconds, LONGEST_WAIT))
+
+    @property
+    def closed_for(self) -> float:
+        """Seconds until the registry may be asked again, where it wants a long time without us."""
+        return max(0.0, self._closed_until - self._clock()) if self._closed_until else 0.0
+
     @property
     def paused_for(self) -> float:
         """Seconds until anybody may start again; 0 where nobody asked for a pause."""
-        return max(0.0, self._paused_until - self._clock()) if self._paused_until else 0.0
+        paused = max(0.0, self._paused_until - self._clock()) if self._paused_until else 0.0
+        return max(paused, self.closed_for)
 
     async def __aenter__(self) -> None:
         await self._slots.acquire()

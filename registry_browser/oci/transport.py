@@ -60,7 +60,8 @@ class Retries:
     """How often a request is tried in all, and how many seconds are waited in between.
 
     A registry that asks for a longer wait than `longest_wait` gets it: from the caller, who is
-    told at once by RateLimited or ServerFault instead of being kept waiting.
+    told at once by RateLimited or ServerFault instead of being kept waiting. After a RateLimited of
+    that kind nothing is sent until the time is over.
     """
 
     attempts: int = 4
@@ -181,8 +182,10 @@ class Transport:
                     return answer
                 wait = retry_after(answer.headers.get("Retry-After"), self._now())
                 error = self._fault(answer, wait)
-                if answer.status == 429:
-                    self.pace.pause(min(self._wait(attempt, wait), self.retries.longest_wait))
+                if answer.status == 429 and wait is not None and wait > self.retries.longest_wait:
+                    self.pace.close(wait)
+                elif answer.status == 429:
+                    self.pace.pause(self._wait(attempt, wait))
             except Unreachable as unreached:
                 error = unreached
             again = error.temporary and (repeatable or isinstance(error, RateLimited))
@@ -287,6 +290,7 @@ class Transport:
         if self._session is None:
             raise RuntimeError("A transport is used inside its “async with” block.")
         async with self.pace:
+            self._check_pace(method, url)
             self.stats.requests += 1
             try:
                 async with self._session.request(
@@ -305,6 +309,17 @@ class Transport:
         headers_received = _as_text(response.headers)
         self._note(headers_received, len(received))
         return Answer(method, url, response.status, headers_received, received)
+
+    def _check_pace(self, method: str, url: str) -> None:
+        if left := self.pace.closed_for:
+            target = URL(url, encoded=True)
+            raise RateLimited(
+                f"{self.endpoint.host} asked us to wait, and is asked again in {left:.0f} s.",
+                retry_after=left,
+                host=self.endpoint.host,
+                method=method,
+                path=target.raw_path,
+            )
 
     async def _read(self, method: str, response: aiohttp.ClientResponse, limit: int) -> bytes:
         if method == "HEAD":

@@ -33,7 +33,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
-    """A run as lists show it. `seconds` is how long it worked, so far or in all."""
+    """A run as lists show it. `seconds` is how long it worked, so far or in all; the registry wants
+    not to be asked before `slowed_until`.
+    """
 
     pk: int
     registry: str
@@ -59,7 +61,7 @@ class RunRow:
     incomplete_repositories: int
     requests: int
     bytes_received: int
-    is_slowed: bool
+    slowed_until: datetime | None
 
     @property
     def is_active(self) -> bool:
@@ -76,6 +78,8 @@ class RunRow:
     @property
     def brief(self) -> str:
         """How far it is, in a few words: "Syncing now, 317 of 463"."""
+        if self.slowed_until:
+            return "Sync waits, as the registry asked"
         if self.state == RunState.QUEUED:
             return "Sync waits for a worker"
         if self.phase == SyncPhase.READING and self.total:
@@ -84,6 +88,8 @@ class RunRow:
 
     @property
     def phase_word(self) -> str:
+        if self.slowed_until:
+            return "Waiting, as the registry asked"
         if self.state == RunState.QUEUED:
             return "Waiting for a worker"
         return str(SyncPhase(self.phase).label)
@@ -171,7 +177,7 @@ class RunRow:
         """How long the reading still takes at the pace so far; None while nobody can tell."""
         if self.state != RunState.RUNNING or self.phase != SyncPhase.READING:
             return None
-        if not self.total or not self.done or self.seconds is None:
+        if not self.total or not self.done or self.seconds is None or self.slowed_until:
             return None
         if self.seconds < SECONDS_BEFORE_ESTIMATE:
             return None
@@ -222,11 +228,12 @@ def as_row(run: SyncRun, now: datetime) -> RunRow:
     seconds = None
     if run.started_at is not None:
         seconds = max(0.0, ((run.finished_at or now) - run.started_at).total_seconds())
-    same = {field.name for field in fields(RunRow)} - {"registry", "seconds", "is_slowed"}
+    until = run.rate_limited_until
+    same = {field.name for field in fields(RunRow)} - {"registry", "seconds", "slowed_until"}
     return RunRow(
         registry=run.registry.name,
         seconds=seconds,
-        is_slowed=run.rate_limited_until is not None and run.rate_limited_until > now,
+        slowed_until=until if until is not None and until > now and run.is_active else None,
         **{name: getattr(run, name) for name in same},
     )
 

@@ -71,12 +71,13 @@ Incoming = ObservedContent | RepositoryChanges
 @dataclass(slots=True)
 class CrawlResult:
     """How a crawl ended: `finished` when no repository is left to read; `failure` says that the
-    registry is out of reach.
+    registry is out of reach, `wait` for how many seconds it wants not to be asked.
     """
 
     finished: bool = False
     cancelled: bool = False
     failure: str = ""
+    wait: float = 0.0
 
 
 class Crawl:
@@ -137,6 +138,7 @@ class Crawl:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         await self._write_progress()
+        self.result.wait = self._client.closed_for
         return self.result
 
     async def _observe_and_store_all(self) -> None:
@@ -181,7 +183,7 @@ class Crawl:
 
     def _should_stop(self) -> bool:
         stopped = self.result.cancelled or bool(self.result.failure)
-        return stopped or time.monotonic() > self._deadline
+        return stopped or bool(self._client.closed_for) or time.monotonic() > self._deadline
 
     def _claim(self) -> list[KnownRepository]:
         """The next repositories of the run, marked as being read. The crawl lock makes us the only
@@ -235,6 +237,9 @@ class Crawl:
                 self.result.failure = observed.failure
         else:
             self._silent_in_a_row = 0
+        if self._client.closed_for and (observed.failure or observed.problems):
+            # What was learned is stored, and this repository is gone on with after the wait.
+            await sync_to_async(self._give_back)([known.path])
         await self._put(decide(known, observed))
 
     async def _hand_on(self, content: ObservedContent) -> None:

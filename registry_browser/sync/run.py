@@ -8,7 +8,7 @@ the next slice to `tasks`.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 import structlog
@@ -45,6 +45,7 @@ from registry_browser.sync.progress import recount
 log = structlog.get_logger(__name__)
 
 SLICE_SECONDS = 60.0
+_RUNS_LOOKED_AT = 10
 BROKE_OFF = (
     "The sync broke off over a mistake of the dashboard's own; its log says more. "
     "What was read before is stored."
@@ -60,6 +61,8 @@ class SliceResult(Enum):
     MORE = "more"
     BUSY = "busy"
     """Somebody else is working on this registry; they go on, and so does this run."""
+    WAITS = "waits"
+    """The registry wants a longer time without us; the run goes on when that is over."""
 
 
 def work_on(
@@ -83,6 +86,11 @@ def work_on(
         # Read again: whoever held the lock until now may have ended the run.
         if (run := active.first()) is None:
             return SliceResult.OVER
+        if (until := _rate_limited_until(run, clock())) is not None:
+            if not run.cancel_requested:
+                SyncRun.objects.filter(pk=run.pk).update(rate_limited_until=until)
+                return SliceResult.WAITS
+            return _conclude(run, CrawlResult(cancelled=True), clock)
         _claim(run, clock())
         log.info("sync_slice_started", run=run.pk, registry=run.registry.name, phase=run.phase)
         try:
@@ -105,6 +113,15 @@ def work_on(
             return SliceResult.OVER
         log.info("sync_slice_ended", run=run.pk, registry=run.registry.name, result=result.value)
         return result
+
+
+def _rate_limited_until(run: SyncRun, now: datetime) -> datetime | None:
+    """When the registry wants to be asked again, as it told this run or one of the last before it;
+    None if it may be asked now.
+    """
+    last = SyncRun.objects.filter(registry=run.registry_id).order_by("-id")[:_RUNS_LOOKED_AT]
+    told = [each for each in last.values_list("rate_limited_until", flat=True) if each]
+    return max((until for until in told if until > now), default=None)
 
 
 def _claim(run: SyncRun, now: datetime) -> None:
@@ -130,6 +147,8 @@ async def _read(
         await learn(run, client)
         if run.whole and run.phase == SyncPhase.LISTING:
             listing = await list_repositories(run, client)
+            if client.closed_for:
+                return CrawlResult(wait=client.closed_for)
             await _save_listing(run, listing)
             if listing.failed:
                 return CrawlResult(failure=listing.problem)
@@ -155,6 +174,10 @@ def _conclude(run: SyncRun, crawled: CrawlResult, clock: Clock) -> SliceResult:
             Registry.objects.hold(run.registry_id)
             _finish(run, RunState.CANCELLED, clock())
         return SliceResult.OVER
+    if crawled.wait:
+        until = clock() + timedelta(seconds=crawled.wait)
+        SyncRun.objects.filter(pk=run.pk).update(rate_limited_until=until)
+        return SliceResult.WAITS
     if not crawled.finished:
         return SliceResult.MORE
     # Unless somebody joined a run that was not whole, and made it list first.

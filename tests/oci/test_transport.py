@@ -87,8 +87,39 @@ async def test_a_wait_that_is_too_long_is_left_to_the_caller() -> None:
         with pytest.raises(RateLimited) as caught:
             await client.tags("a")
 
-    assert caught.value.retry_after == 7200
+        with pytest.raises(RateLimited, match="asked us to wait") as refused:
+            await client.tags("a")
+        assert len(served.asked) == 1
+        assert client.closed_for == client.paused_for == 7200
+        naps.time += 7200
+        assert (await client.tags("a")).tags == ("v1",)
+
+    assert caught.value.retry_after == refused.value.retry_after == 7200
     assert naps.taken == []
+
+
+async def test_those_who_wait_already_are_not_sent_when_the_wait_becomes_too_long() -> None:
+    naps = Naps()
+    async with (
+        serving(lambda request: json_answer(TAGS)) as served,
+        client_of(served, naps=naps) as client,
+    ):
+        client._transport.pace.pause(30)
+        waiting = asyncio.create_task(client.tags("a"))
+        client._transport.pace.close(7200)
+        with pytest.raises(RateLimited):
+            await waiting
+
+    assert served.asked == []
+
+
+async def test_nobody_is_asked_to_wait_longer_than_a_day() -> None:
+    naps = Naps()
+    handler = first_then(web.Response(status=429, headers={"Retry-After": "999999999"}))
+    async with serving(handler) as served, client_of(served, naps=naps) as client:
+        with pytest.raises(RateLimited):
+            await client.tags("a")
+        assert client.closed_for == 86400
 
 
 async def test_faults_that_stay_end_the_trying() -> None:

@@ -69,7 +69,6 @@ FAULTS = {
     "404 of the registry": Fault(lambda: answer(404, UNKNOWN, ERROR_TYPE), "does not know this"),
     "404 of a proxy": Fault(lambda: html_page(404), ""),
     "429": Fault(lambda: too_many_requests(None), "ask too often"),
-    "429 with a long wait": Fault(lambda: too_many_requests("3600"), "asks to wait 3600 s"),
     "429 with nonsense": Fault(lambda: too_many_requests("soon"), "ask too often"),
     "500": Fault(lambda: answer(500), "an error of its own (500)"),
     "503": Fault(lambda: answer(503, b"", {"Retry-After": "3600"}), "an error of its own (503)"),

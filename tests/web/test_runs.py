@@ -55,6 +55,7 @@ def test_the_estimate_is_the_pace_so_far() -> None:
         ("it began a moment ago", {"started_at": NOW - timedelta(seconds=2)}),
         ("it still lists", {"phase": SyncPhase.LISTING}),
         ("it is over", {"state": RunState.DONE}),
+        ("the registry wants a pause", {"rate_limited_until": NOW + timedelta(hours=1)}),
     ],
 )
 def test_there_is_no_estimate_while(why: str, fields: dict[str, object]) -> None:
@@ -72,6 +73,10 @@ def test_there_is_no_estimate_while(why: str, fields: dict[str, object]) -> None
             {"state": RunState.RUNNING, "phase": SyncPhase.READING, "done": 317, "total": 463},
         ),
         ("Syncing now: listing repositories.", {"state": RunState.RUNNING}),
+        (
+            "Sync waits, as the registry asked.",
+            {"state": RunState.RUNNING, "rate_limited_until": NOW + timedelta(hours=1)},
+        ),
         (
             "463 repositories read, 12 changed.",
             {"state": RunState.DONE, "done": 463, "total": 463, "changed_repositories": 12},
@@ -125,6 +130,17 @@ def test_a_running_page_polls_and_a_finished_one_does_not(viewer: Client) -> Non
     run.save()
 
     assert 'hx-trigger="every 2s"' not in viewer.get(f"/runs/{run.pk}/").text
+
+
+def test_a_run_that_waits_says_until_when_the_registry_asked_for_it(viewer: Client) -> None:
+    until = datetime.now(UTC) + timedelta(hours=1)
+    run = run_of(Record(), state=RunState.RUNNING, started_at=NOW, rate_limited_until=until)
+
+    page = viewer.get(f"/runs/{run.pk}/").text
+
+    assert "Waiting, as the registry asked" in page
+    assert "slowed by the registry until <time" in page
+    assert until.isoformat(timespec="seconds")[:16] in page
 
 
 def test_the_polled_region_brings_the_stamp_along(viewer: Client) -> None:
