@@ -4,10 +4,13 @@ One file per word of the protocol, from the bottom up:
 
     errors  text                              what can go wrong; text made fit to store
     digest  reference  mediatypes             names that exist only when they are valid
-    manifest  config                          documents, parsed once at the border
-    addresses  transport  paging  auth        one HTTP exchange; lists in pages; credentials
+    pasted                                    what a person pastes, whatever it is
+    descriptor  manifest  config              documents, parsed once at the border
+    addresses  endpoint                       where a registry is, and where nobody goes
+    pace  failures  transport                 one HTTP exchange: how often, and why none came
+    answers  paging  auth                     what an answer means; lists in pages; credentials
     dialects                                  what one product adds or leaves out
-    client  push  probe                       reading, writing, and finding out who is there
+    connection  client  push  probe           reading, writing, and finding out who is there
 
 Nothing here knows Django, settings or a database, and nothing here decides what an answer means
 for the record: that is the work of `sync`.

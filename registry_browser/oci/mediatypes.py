@@ -105,11 +105,6 @@ def bare(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
 
 
-def is_index(media_type: str) -> bool:
-    """Whether a document of this type lists other manifests."""
-    return bare(media_type) in INDEX_TYPES
-
-
 def is_image(media_type: str) -> bool:
     """Whether a document of this type describes one image, or an artifact dressed as one."""
     return bare(media_type) in IMAGE_MANIFEST_TYPES

@@ -72,11 +72,6 @@ class Reference:
         return f"{name}{tag}@{self.digest}" if self.digest else f"{name}{tag}"
 
     @property
-    def tag_or_latest(self) -> str | None:
-        """The tag; "latest" when neither tag nor digest was written."""
-        return self.tag or (None if self.digest else "latest")
-
-    @property
     def on_docker_hub(self) -> "Reference":
         """This reference as Docker reads it: no domain means docker.io, one word library/…"""
         if self.domain is not None:

@@ -71,13 +71,11 @@ class Retries:
 
 @dataclass(slots=True)
 class Stats:
-    """What this client has cost so far. `rate_limit…` are the registry's last own figures."""
+    """What this client has cost so far."""
 
     requests: int = 0
     bytes_received: int = 0
     retries: int = 0
-    rate_limit: int | None = None
-    rate_limit_remaining: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,9 +304,8 @@ class Transport:
                 raise unreachable(broken.cause, url, method) from broken
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
                 raise unreachable(error, url, method) from error
-        headers_received = _as_text(response.headers)
-        self._note(headers_received, len(received))
-        return Answer(method, url, response.status, headers_received, received)
+        self.stats.bytes_received += len(received)
+        return Answer(method, url, response.status, _as_text(response.headers), received)
 
     def _check_pace(self, method: str, url: str) -> None:
         if left := self.pace.closed_for:
@@ -352,13 +349,6 @@ class Transport:
                 ) from None
             raise error
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-    def _note(self, headers: CIMultiDictProxy[str], size: int) -> None:
-        stats = self.stats
-        stats.bytes_received += size
-        if (limit := headers.get("RateLimit-Limit")) is not None:
-            stats.rate_limit = _leading_number(limit)
-            stats.rate_limit_remaining = _leading_number(headers.get("RateLimit-Remaining", ""))
 
 
 def _as_text(headers: CIMultiDictProxy[str]) -> CIMultiDictProxy[str]:
@@ -409,9 +399,3 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         return max(0.0, (moment - now).total_seconds())
     except (ValueError, OverflowError):
         return None
-
-
-def _leading_number(value: str) -> int | None:
-    """Docker Hub writes "100;w=21600": a hundred requests in so many seconds."""
-    digits = value.partition(";")[0].strip()
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None

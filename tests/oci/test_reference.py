@@ -79,12 +79,6 @@ def test_what_is_no_reference_says_why(text: str, complaint: str) -> None:
         Reference.parse(text)
 
 
-def test_latest_is_meant_only_where_nothing_else_was_said() -> None:
-    assert Reference.parse("a").tag_or_latest == "latest"
-    assert Reference.parse("a:b").tag_or_latest == "b"
-    assert Reference.parse(f"a@{SHA}").tag_or_latest is None
-
-
 def test_without_a_domain_docker_means_its_hub() -> None:
     assert str(Reference.parse("nginx:1").on_docker_hub) == "docker.io/library/nginx:1"
     assert str(Reference.parse("a/b").on_docker_hub) == "docker.io/a/b"
