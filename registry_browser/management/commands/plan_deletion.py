@@ -84,7 +84,7 @@ class Command(RecordCommand):
 
 
 def as_json(plan: DeletionPlan) -> dict[str, Any]:
-    """The plan, with the fields that the API gives it."""
+    """What a script needs of the plan, under the names that the API has for it."""
     return {
         "id": plan.pk,
         "registry": plan.registry_name,

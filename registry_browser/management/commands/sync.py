@@ -109,7 +109,7 @@ def _stopped(registry: Registry, verbosity: int) -> str:
 
 
 def _as_json(run: SyncRun, unread: list[str]) -> dict[str, Any]:
-    """The run, with the fields that the API gives it."""
+    """What a script needs of the run, under the names that the API has for it."""
     return {
         "id": run.pk,
         "kind": "sync",
