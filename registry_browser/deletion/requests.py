@@ -95,7 +95,7 @@ def cancel(plan: DeletionPlan, *, actor: str, now: datetime) -> None:
     with transaction.atomic():
         plan = _locked(plan)
         if plan.state == PlanState.APPROVED and plan.phase == PlanPhase.WAITING:
-            _end_unrun(plan, "Cancelled before anything was deleted.", now)
+            _end_unrun(plan, "It was cancelled before it began.", now)
         elif plan.state == PlanState.RUNNING and plan.phase == PlanPhase.DELETING:
             plan.cancel_requested = True
             plan.save(update_fields=["cancel_requested"])

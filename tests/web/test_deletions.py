@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from registry_browser.deletion.requests import approve, request_run
+from registry_browser.deletion.requests import approve, cancel, discard, request_run
 from registry_browser.deletion.store import plan_deletion
 from registry_browser.models import (
     DeletionItem,
@@ -219,6 +219,22 @@ def test_a_discarded_plan_deletes_nothing(admin: Client, record: Record) -> None
     assert "Nothing was deleted" in response.content.decode()
     plan.refresh_from_db()
     assert plan.state == PlanState.CANCELLED
+
+
+def test_a_plan_that_was_discarded_or_cancelled_in_time_was_never_run(
+    admin: Client, record: Record
+) -> None:
+    discarded, cancelled = plan_of(record), plan_of(record)
+    discard(discarded, actor="a.haddad", now=record.now)
+    waiting = request_run(
+        approve(cancelled, actor="a.haddad", now=record.now), actor="a.haddad", now=record.now
+    )
+    cancel(waiting, actor="a.haddad", now=record.now)
+    for plan, why in ((discarded, "was discarded"), (cancelled, "was cancelled before it began")):
+        page = text(admin, f"/deletions/{plan.pk}/")
+        assert "This plan was never run" in page
+        assert f"{why}. Nothing was deleted." in page
+        assert "stopped before its end" not in page
 
 
 def running(record: Record) -> DeletionPlan:
