@@ -180,7 +180,7 @@ def gather(scope: Scope) -> Gathered:
             )
             for repository in scope.repositories
         ),
-        locks=_locks(scope.registry),
+        locks=locks_of(scope.registry.pk),
     )
     holdings, stored = _holdings(scope.registry, {pk: digest for _, digest, pk in dangling})
     paths = {repository.pk: repository.path for repository in scope.repositories}
@@ -315,8 +315,9 @@ def _unread_indexes(scope: Scope) -> dict[int, str]:
     }
 
 
-def _locks(registry: Registry) -> tuple[Lock, ...]:
-    rows = Protection.objects.filter(registry=registry).order_by("pk")
+def locks_of(registry_id: int) -> tuple[Lock, ...]:
+    """The locks of a registry, as they were set."""
+    rows = Protection.objects.filter(registry=registry_id).order_by("pk")
     return tuple(Lock(row.path, row.digest, row.reason, row.actor) for row in rows)
 
 

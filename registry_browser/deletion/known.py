@@ -70,6 +70,7 @@ class Lock:
     actor: str
 
     def covers(self, path: str) -> bool:
+        """Whether the repository `path` is the place named, or below it."""
         return not self.path or path == self.path or path.startswith(f"{self.path}/")
 
 

@@ -22,8 +22,9 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.db import connection
 
+from registry_browser.deletion.gather import locks_of
 from registry_browser.deletion.graph import Graph, Node, attached_to, digests_in
-from registry_browser.deletion.known import settled_at
+from registry_browser.deletion.known import Lock, settled_at
 from registry_browser.deletion.plan import hours, moment
 from registry_browser.models import (
     DeletionItem,
@@ -32,7 +33,6 @@ from registry_browser.models import (
     ManifestKind,
     Outcome,
     Presence,
-    Protection,
     Repository,
     Tag,
 )
@@ -85,7 +85,7 @@ class _Recorded:
     graph: Graph
     live: frozenset[str]
     tags: dict[str, str]
-    locks: tuple[Protection, ...]
+    locks: tuple[Lock, ...]
 
 
 class Watch:
@@ -161,7 +161,7 @@ class Watch:
             ),
             tuple(
                 lock
-                for lock in Protection.objects.filter(registry=self._repository.registry_id)
+                for lock in locks_of(self._repository.registry_id)
                 if lock.covers(self._repository.path)
             ),
         )

@@ -43,10 +43,6 @@ class Protection(models.Model):
     def __str__(self) -> str:
         return "@".join(part for part in (self.path or "everything", self.digest) if part)
 
-    def covers(self, path: str) -> bool:
-        """Whether the repository `path` is the place named, or below it."""
-        return not self.path or path == self.path or path.startswith(f"{self.path}/")
-
 
 class PlanState(models.TextChoices):
     PLANNED = "planned", "Waits for approval"

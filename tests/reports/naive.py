@@ -80,7 +80,11 @@ class Naive:
         here = self.present[path]
         stays = {manifest for place, manifest in self.tags if place == path}
         names = Tag.objects.filter(repository__path=path).values_list("name", flat=True)
-        locked = {lock.digest for lock in Protection.objects.all() if lock.covers(path)}
+        locked = {
+            lock.digest
+            for lock in Protection.objects.all()
+            if not lock.path or f"{path}/".startswith(f"{lock.path}/")
+        }
         for pk in here:
             one = self.manifests[pk]
             attached = any(name.startswith(one.digest.replace(":", "-")) for name in names)
