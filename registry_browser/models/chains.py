@@ -7,6 +7,7 @@ find likely base images, which is all that chains are for.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -26,5 +27,7 @@ def top_chain(layers: Iterable[str]) -> int | None:
     return named[-1] if named else None
 
 
+# Most layers of an image are those of the ones before it: its base, and its repository's own.
+@lru_cache(maxsize=4096)
 def _next(below: int, layer: str) -> int:
     return int.from_bytes(sha256(f"{below} {layer}".encode()).digest()[:8], signed=True)

@@ -31,6 +31,7 @@ from registry_browser.models.work_lock import DELETION
 from registry_browser.oci.client import RegistryClient
 from registry_browser.sync.content import Content
 from registry_browser.sync.decide import decide
+from registry_browser.sync.items import write_items
 from registry_browser.sync.known import load_known
 from registry_browser.sync.observe import observe_repository
 from registry_browser.sync.observed import (
@@ -195,6 +196,8 @@ class Crawl:
             .exclude(path__in=self._reading)
             .order_by("-urgent", "pk")[:CLAIM]
         )
+        if not items:
+            return []
         self._reading |= {item.path for item in items}
         SyncItem.objects.filter(pk__in=[item.pk for item in items]).update(state=ItemState.READING)
         return load_known(
@@ -243,7 +246,7 @@ class Crawl:
         await self._put(decide(known, observed))
 
     async def _hand_on(self, content: ObservedContent) -> None:
-        await self._space.take(len(content.body) + len(content.config_body or b""))
+        await self._space.take(_size(content))
         await self._put(content)
 
     async def _put(self, incoming: Incoming) -> None:
@@ -262,9 +265,10 @@ class Crawl:
             while not self._incoming.empty() and len(batch) < BATCH_MANIFESTS:
                 batch.append(self._incoming.get_nowait())
             await sync_to_async(self._store)(batch)
-            for incoming in batch:
-                if isinstance(incoming, ObservedContent):
-                    self._space.free(len(incoming.body) + len(incoming.config_body or b""))
+            await self._space.free(
+                sum(_size(each) for each in batch if isinstance(each, ObservedContent))
+            )
+            for _ in batch:
                 self._incoming.task_done()
 
     def _store(self, batch: Sequence[Incoming]) -> None:
@@ -312,13 +316,7 @@ class Crawl:
             item.missing_since = change.read_at if change.missing or change.absent else None
             self._progress.tags_checked += change.tags_checked
         self._reading -= by_path.keys()
-        SyncItem.objects.bulk_update(
-            items,
-            [
-                "repository", "created", "moved", "restored", "state", "detail", "listed",
-                "tags_done", "tags_total", "missing", "missing_since",
-            ],
-        )  # fmt: skip
+        write_items(items)
 
     async def _report(self) -> None:
         """Write progress while the crawl runs, and notice that a person cancelled it or has begun
@@ -343,6 +341,10 @@ class Crawl:
         is_shared = await sync_to_async(DELETION.is_taken)(self._registry.pk)
         self._client.share_pace(2 if is_shared else 1)
         await sync_to_async(self._on_progress)()
+
+
+def _size(content: ObservedContent) -> int:
+    return len(content.body) + len(content.config_body or b"")
 
 
 class _Lookups:
@@ -372,7 +374,7 @@ class _Lookups:
     async def _ask(self) -> set[str]:
         await asyncio.sleep(0.002)  # Others are about to ask, too.
         wanted, self._wanted, self._answer = self._wanted, set(), None
-        return await sync_to_async(known_manifests)(self._registry_id, list(wanted))
+        return set(await sync_to_async(known_manifests)(self._registry_id, wanted))
 
 
 class _Space:
@@ -393,10 +395,7 @@ class _Space:
             await self._freed.wait_for(lambda: self._taken == 0 or self._taken + size <= self._room)
             self._taken += size
 
-    def free(self, size: int) -> None:
-        self._taken -= size
-        asyncio.get_running_loop().create_task(self._wake())
-
-    async def _wake(self) -> None:
+    async def free(self, size: int) -> None:
         async with self._freed:
+            self._taken -= size
             self._freed.notify_all()

@@ -108,7 +108,8 @@ ON CONFLICT (repository_id, blob_id) DO UPDATE
        layer_manifests = excluded.layer_manifests, layer_places = excluded.layer_places
 """
 
-# Repositories elsewhere whose exclusive or reclaimable bytes depend on a blob that changed hands.
+# Repositories elsewhere whose exclusive or reclaimable bytes depend on a blob that changed hands:
+# one holder became several, or several became one. What is new, or held no more, has none there.
 _COUNT_HOLDERS = """
 WITH counted AS (
     UPDATE registry_browser_blob blob
@@ -123,7 +124,8 @@ WITH counted AS (
     RETURNING blob.id, blob.holders AS now, blob.holders - change.holders AS was)
 SELECT DISTINCT holding.repository_id
   FROM counted JOIN registry_browser_repositoryblob holding ON holding.blob_id = counted.id
- WHERE (counted.now = 1) <> (counted.was = 1) AND holding.repository_id <> ALL(%(repositories)s)
+ WHERE (counted.now = 1) <> (counted.was = 1) AND counted.now > 0 AND counted.was > 0
+   AND holding.repository_id <> ALL(%(repositories)s)
 """
 
 _REPOSITORY_BYTES = """

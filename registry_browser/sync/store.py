@@ -19,7 +19,6 @@ from registry_browser.history.told import later
 from registry_browser.models import (
     EventSource,
     KnownBy,
-    Manifest,
     Registry,
     TagEvent,
     TagEventKind,
@@ -29,6 +28,7 @@ from registry_browser.sync import liveness
 from registry_browser.sync.explain import explain
 from registry_browser.sync.figures import refresh_repositories
 from registry_browser.sync.observed import RepositoryChanges, TagChange
+from registry_browser.sync.store_content import known_manifests
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +179,7 @@ def _store_tags(
     digests = {digest for changes in batch for digest in changes.pointed_to}
     if not digests:
         return {}, []
-    rows = Manifest.objects.filter(registry=registry, digest__in=digests)
-    manifests: dict[str, int] = dict(rows.values_list("digest", "id"))
+    manifests = known_manifests(registry.pk, digests)
     created = [(changes, change) for changes in batch for change in changes.created]
     moved = [(changes, change) for changes in batch for change in changes.moved]
     inserted = set(_write_tags(_INSERT_TAGS, ids, created, manifests))

@@ -22,8 +22,8 @@ _IDS = """
 SELECT nextval((SELECT pg_get_serial_sequence(%s, 'id'))::regclass) FROM generate_series(1, %s)
 """
 
-_KNOWN_MANIFESTS = (
-    "SELECT digest FROM registry_browser_manifest WHERE registry_id = %s AND digest = ANY(%s)"
+_MANIFEST_IDS = (
+    "SELECT digest, id FROM registry_browser_manifest WHERE registry_id = %s AND digest = ANY(%s)"
 )
 
 _KNOWN_BLOBS = """
@@ -67,11 +67,11 @@ RETURNING manifest.digest
 """
 
 
-def known_manifests(registry_id: int, digests: Iterable[str]) -> set[str]:
-    """Those of `digests` whose manifest the record holds for this registry."""
+def known_manifests(registry_id: int, digests: Iterable[str]) -> dict[str, int]:
+    """The ids of those manifests, by digest, that the record holds for this registry."""
     with connection.cursor() as cursor:
-        cursor.execute(_KNOWN_MANIFESTS, [registry_id, list(digests)])
-        return {digest for (digest,) in cursor.fetchall()}
+        cursor.execute(_MANIFEST_IDS, [registry_id, list(digests)])
+        return dict(cursor.fetchall())
 
 
 def holds_manifests(registry_id: int) -> bool:
