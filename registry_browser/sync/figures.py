@@ -30,7 +30,9 @@ CREATE TEMPORARY TABLE IF NOT EXISTS blob_change (blob_id bigint, holders int, l
   layer_manifests int, layer_places int, moved boolean) ON COMMIT DELETE ROWS
 """
 
-# What could not be parsed may need what it names: it is no reason to call a blob dangling.
+# What could not be parsed may need what it names: it is no reason to call a blob dangling. Its kind
+# is looked up for what dangles alone; without OFFSET 0 Postgres writes `wanted` out four times, and
+# an EXISTS it answers by reading all manifests, as many times.
 _PRESENCE_CHANGES = """
 INSERT INTO presence_change
 SELECT repository_id, manifest_id, wanted,
@@ -39,12 +41,11 @@ SELECT repository_id, manifest_id, wanted,
   FROM (SELECT presence.repository_id, presence.manifest_id, presence.counted,
                CASE WHEN presence.gone_at IS NOT NULL THEN %(nothing)s
                     WHEN presence.state <> %(dangling)s THEN %(live)s
-                    WHEN EXISTS (SELECT FROM registry_browser_manifest manifest
-                                  WHERE manifest.id = presence.manifest_id
-                                    AND manifest.kind = %(unparsed)s) THEN %(live)s
+                    WHEN (SELECT kind FROM registry_browser_manifest manifest
+                           WHERE manifest.id = presence.manifest_id) = %(unparsed)s THEN %(live)s
                     ELSE %(held)s END AS wanted
           FROM registry_browser_presence presence
-         WHERE presence.repository_id = ANY(%(repositories)s)) presence
+         WHERE presence.repository_id = ANY(%(repositories)s) OFFSET 0) presence
  WHERE wanted <> counted
 """
 

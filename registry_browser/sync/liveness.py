@@ -64,8 +64,8 @@ RETURNING manifest_id
 # `deletion.graph` holds by the same ties, which property tests compare.
 _REFRESH_STATES = """
 WITH RECURSIVE present AS MATERIALIZED (
-    SELECT presence.repository_id, manifest.id AS manifest_id, manifest.digest, manifest.subject,
-           manifest.kind
+    SELECT presence.id, presence.repository_id, presence.state, manifest.id AS manifest_id,
+           manifest.digest, manifest.subject, manifest.kind
       FROM registry_browser_presence presence
       JOIN registry_browser_manifest manifest ON manifest.id = presence.manifest_id
      WHERE presence.repository_id = ANY(%(repositories)s) AND presence.gone_at IS NULL
@@ -85,6 +85,7 @@ edge AS MATERIALIZED (
       JOIN registry_browser_manifestchild child ON child.manifest_id = parent.manifest_id
       JOIN present target
         ON target.digest = child.digest AND target.repository_id = parent.repository_id
+     WHERE parent.kind = %(index)s
   UNION ALL
     SELECT subject.repository_id, ends.source, ends.target, ends.state
       FROM present referrer
@@ -107,7 +108,15 @@ attached AS MATERIALIZED (
        AND (name >= 'sha256-' AND name < 'sha256.' OR name >= 'sha512-' AND name < 'sha512.')
        AND name ~ '^sha(256|512)-[0-9a-f]{64,128}([.].+)?$'
 ),
-root (repository_id, manifest_id, state) AS (
+lock AS MATERIALIZED (
+    SELECT repository.id AS repository_id, lock.digest
+      FROM registry_browser_protection lock
+      JOIN registry_browser_repository repository
+        ON repository.id = ANY(%(repositories)s) AND (lock.path = '' OR lock.path = repository.path
+           OR starts_with(repository.path, lock.path || '/'))
+     WHERE lock.registry_id = %(registry)s
+),
+root (repository_id, manifest_id, state) AS MATERIALIZED (
     SELECT repository_id, manifest_id, %(tagged)s
       FROM registry_browser_tag WHERE repository_id = ANY(%(repositories)s)
   UNION ALL
@@ -120,12 +129,9 @@ root (repository_id, manifest_id, state) AS (
      WHERE attached.digest ~ '^sha512:' AND starts_with(present.digest, attached.digest)
   UNION ALL
     SELECT present.repository_id, present.manifest_id, %(kept)s
-      FROM registry_browser_protection lock
-      JOIN registry_browser_repository repository
-        ON repository.id = ANY(%(repositories)s) AND (lock.path = '' OR lock.path = repository.path
-           OR starts_with(repository.path, lock.path || '/'))
-      JOIN present ON present.repository_id = repository.id AND lock.digest IN ('', present.digest)
-     WHERE lock.registry_id = %(registry)s
+      FROM lock
+      JOIN present ON present.repository_id = lock.repository_id
+       AND lock.digest IN ('', present.digest)
   UNION ALL
     SELECT repository_id, manifest_id, %(kept)s
       FROM unnest(%(needed_in)s::bigint[], %(needed)s::bigint[])
@@ -133,8 +139,12 @@ root (repository_id, manifest_id, state) AS (
   UNION ALL
     SELECT repository_id, manifest_id, %(dangling)s FROM present WHERE kind = %(unparsed)s
 ),
+-- Only what something hangs on is walked from: a repository of plain images has no edges at all.
 reached (repository_id, manifest_id, state) AS (
-    SELECT repository_id, manifest_id, state FROM root
+    SELECT repository_id, manifest_id, state
+      FROM root
+     WHERE EXISTS (SELECT FROM edge WHERE edge.source = root.manifest_id
+                                      AND edge.repository_id = root.repository_id)
   UNION
     -- What hangs on something kept is kept itself: no tag reaches it.
     SELECT reached.repository_id, edge.target,
@@ -145,20 +155,20 @@ reached (repository_id, manifest_id, state) AS (
 ),
 best AS MATERIALIZED (
     SELECT repository_id, manifest_id, min(state) AS state
-      FROM reached GROUP BY repository_id, manifest_id
+      FROM (SELECT * FROM root UNION ALL SELECT * FROM reached) needed
+     GROUP BY repository_id, manifest_id
 )
 UPDATE registry_browser_presence presence
    SET state = wanted.state,
        untagged_since = CASE WHEN wanted.state = %(tagged)s THEN NULL
                              WHEN presence.state = %(tagged)s THEN moment.seen_at
                              ELSE presence.untagged_since END
-  FROM (SELECT present.repository_id, present.manifest_id,
-               coalesce(best.state, %(dangling)s) AS state
-          FROM present LEFT JOIN best USING (repository_id, manifest_id)) wanted
+  FROM (SELECT present.id, present.repository_id, coalesce(best.state, %(dangling)s) AS state
+          FROM present LEFT JOIN best USING (repository_id, manifest_id)
+         WHERE present.state <> coalesce(best.state, %(dangling)s)) wanted
   JOIN unnest(%(repositories)s::bigint[], %(seen_at)s::timestamptz[])
        AS moment (repository_id, seen_at) USING (repository_id)
- WHERE presence.repository_id = wanted.repository_id AND presence.manifest_id = wanted.manifest_id
-   AND presence.state <> wanted.state
+ WHERE presence.id = wanted.id
 """
 
 # What dangles while an index in another repository names it, which does not hold it itself. It is
@@ -294,6 +304,7 @@ def refresh_states(
         "referrer": PresenceState.REFERRER.value,
         "dangling": PresenceState.DANGLING.value,
         "kept": PresenceState.KEPT.value,
+        "index": ManifestKind.INDEX.value,
         "unparsed": ManifestKind.UNPARSED.value,
         "unreached": [state.value for state in UNREACHED],
     }
