@@ -77,6 +77,9 @@
   });
 
   palette.addEventListener("close", () => {
+    // What is answered from now on belongs to nothing that the next one asks.
+    clearTimeout(timer);
+    request.abort();
     field.value = "";
     show("");
   });

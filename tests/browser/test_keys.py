@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from tests.browser.addresses import GATEWAY
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
     from tests.browser.gate import Gate
 
@@ -46,6 +46,22 @@ def test_the_palette_finds_by_name_and_follows_the_arrows(page: Page, gate: Gate
     assert there is not None
     field.press("Enter")
     page.wait_for_url(f"**{there}")
+
+
+def test_an_answer_that_comes_after_closing_fills_no_palette(page: Page) -> None:
+    page.goto("/")
+    asked: list[Route] = []
+    page.route("**/search?*", lambda route: asked.append(route))
+    page.keyboard.press("Control+k")
+    with page.expect_request("**/search?*"):
+        page.get_by_role("combobox").press_sequentially("gateway")
+    with page.expect_event("requestfailed", lambda request: "/search?" in request.url):
+        page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox")).to_be_focused()
+
+    expect(page.get_by_role("combobox")).to_have_value("")
+    expect(page.get_by_role("option")).to_have_count(0)
 
 
 def test_escape_closes_the_palette_and_returns_the_focus(page: Page) -> None:
