@@ -1,4 +1,4 @@
-"""What the query of an address asks for: a page number, an order, a span of time."""
+"""What the query of an address asks for: a number, a text, an order, a span of time."""
 
 from __future__ import annotations
 
@@ -17,10 +17,20 @@ SPANS = {"1d": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days
 """Values of a filter by last change. The template words them."""
 
 
+def number_in(text: str) -> int | None:
+    """The number that the text is, from 1 on; None for anything else, and beyond what any id is."""
+    is_number = text.isascii() and text.isdigit() and len(text) < 19
+    return int(text) or None if is_number else None
+
+
+def asked_number(request: HttpRequest, name: str) -> int | None:
+    """A number of the query, as `number_in` reads it."""
+    return number_in(request.GET.get(name, ""))
+
+
 def asked_page(request: HttpRequest) -> int:
     """The number of the page, 1 where there is none or nonsense; far enough for any list."""
-    text = request.GET.get("page", "")
-    return min(max(int(text), 1), 1_000_000) if text.isascii() and text.isdigit() else 1
+    return min(asked_number(request, "page") or 1, 1_000_000)
 
 
 def asked_text(request: HttpRequest, name: str = "q") -> str:

@@ -10,6 +10,7 @@ from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 
 from registry_browser.history.downloads import FORMS, start_download
 from registry_browser.history.exports import manifest_of
+from registry_browser.web.asked import asked_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,7 +41,7 @@ def export(
         filters=filters,
         actor=request.user.username,
         now=datetime.now(UTC),
-        up_to=_up_to(request),
+        up_to=asked_number(request, "up_to"),
         what=" manifest" if is_manifest else "",
     )
     found = rows(file.ending.up_to)
@@ -53,11 +54,6 @@ def export(
 
 def is_form(form: str) -> bool:
     return form.removesuffix(_MANIFEST) in FORMS
-
-
-def _up_to(request: HtmxRequest) -> int | None:
-    text = request.GET.get("up_to", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def bounded(wanted: Any, up_to: int) -> Any:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from registry_browser.history import audit
 from registry_browser.models import ApiToken, User
+from registry_browser.web.asked import number_in
 from registry_browser.web.context import THEME_COOKIE, THEMES, TIMES_COOKIE
 from registry_browser.web.forms import ChangePasswordForm, NewPasswordForm, TokenForm
 from registry_browser.web.htmx import HtmxRequest
@@ -95,17 +96,12 @@ def _make_token(request: HtmxRequest) -> HttpResponse:
 
 
 def _revoke_token(request: HtmxRequest) -> HttpResponse:
-    token = get_object_or_404(request.user.api_tokens, pk=_id_in(request.POST.get("token", "")))
+    token = get_object_or_404(request.user.api_tokens, pk=number_in(request.POST.get("token", "")))
     with transaction.atomic():
         token.delete()
         _record(request, "token:revoked", token.name)
     messages.success(request, f"The token {token.name} is revoked.")
     return redirect("account")
-
-
-def _id_in(text: str) -> int:
-    """The id of a row; 0, which no row has, where this is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 
 def _record(request: HtmxRequest, action: str, about: str) -> None:

@@ -20,6 +20,7 @@ from registry_browser.models import DeletionPlan, Registry
 from registry_browser.queries.deletions import PLAN_SEGMENTS, plan_items, plan_page, plans_page
 from registry_browser.tasks import start_deletion, start_undo
 from registry_browser.web.access import admin_required
+from registry_browser.web.asked import asked_number, asked_page, asked_text
 from registry_browser.web.csv import stream_csv
 from registry_browser.web.deletion_forms import PlanForm
 from registry_browser.web.htmx import HtmxRequest, page_or_region
@@ -34,8 +35,8 @@ def deletions(request: HtmxRequest) -> HttpResponse:
     now = datetime.now(UTC)
     segment = request.GET.get("show", "")
     segment = segment if segment in PLAN_SEGMENTS else "all"
-    registry = request.GET.get("registry", "").replace("\x00", "")
-    before = _number(request.GET.get("before", ""))
+    registry = asked_text(request, "registry")
+    before = asked_number(request, "before")
     names = Registry.objects.visible_to(request.user).values_list("name", flat=True)
     return page_or_region(
         request,
@@ -82,7 +83,7 @@ def plan(request: HtmxRequest) -> HttpResponse:
 def deletion(request: HtmxRequest, pk: int) -> HttpResponse:
     """Polled while a worker is at it: the same address, of which htmx gets the region."""
     now = datetime.now(UTC)
-    number = _number(request.GET.get("page", "")) or 1
+    number = asked_page(request)
     found = plan_page(
         request.user,
         pk,
@@ -176,7 +177,3 @@ def undo(request: HtmxRequest, pk: int) -> HttpResponse:
 def _find(request: HtmxRequest, pk: int) -> DeletionPlan:
     plans = DeletionPlan.objects.visible_to(request.user).select_related("registry")
     return get_object_or_404(plans, pk=pk)
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 and int(text) else None

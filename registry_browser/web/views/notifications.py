@@ -1,6 +1,5 @@
 """What a registry tells us: setting its endpoint up, and the log of what it delivered."""
 
-import re
 from datetime import UTC, datetime
 
 from django.contrib import messages
@@ -15,6 +14,7 @@ from registry_browser.notifications.endpoints import close_endpoint, open_endpoi
 from registry_browser.queries.deliveries import STATE_FILTERS, deliveries_page, delivery_page
 from registry_browser.queries.runs import Segment
 from registry_browser.web.access import admin_required
+from registry_browser.web.asked import asked_number
 from registry_browser.web.htmx import HtmxRequest, asks_for_region
 from registry_browser.web.notification_setup import setups
 
@@ -114,7 +114,6 @@ def _show(
     setup = next((each for each in found if each.name == wanted), found[0])
     state = request.GET.get("state", "")
     state = state if state in STATE_FILTERS else "all"
-    before = request.GET.get("before", "")
     context = {
         "registry": registry,
         "endpoint": endpoint,
@@ -128,7 +127,7 @@ def _show(
         "deliveries": deliveries_page(
             registry,
             state=state,
-            before=int(before) if re.fullmatch(r"[0-9]{1,15}", before) else None,
+            before=asked_number(request, "before"),
         ),
         "crumbs": [*_crumbs(registry), ("Notifications", None)],
         "region": "#deliveries",

@@ -12,6 +12,7 @@ from registry_browser.models import Registry, SyncRun
 from registry_browser.queries.runs import STATE_FILTERS, run_page, runs_page
 from registry_browser.sync.requests import cancel_sync
 from registry_browser.web.access import admin_required
+from registry_browser.web.asked import asked_number, asked_page, asked_text
 from registry_browser.web.htmx import HtmxRequest, page_or_region
 from registry_browser.web.starting import start
 
@@ -21,8 +22,8 @@ def runs(request: HtmxRequest) -> HttpResponse:
     now = datetime.now(UTC)
     state = request.GET.get("state", "")
     state = state if state in STATE_FILTERS else "all"
-    registry = request.GET.get("registry", "").replace("\x00", "")
-    before = _number(request.GET.get("before", ""))
+    registry = asked_text(request, "registry")
+    before = asked_number(request, "before")
     found = runs_page(request.user, now, registry=registry, state=state, before=before)
     names = Registry.objects.visible_to(request.user).values_list("name", flat=True)
     return page_or_region(
@@ -43,7 +44,7 @@ def runs(request: HtmxRequest) -> HttpResponse:
 def run(request: HtmxRequest, pk: int) -> HttpResponse:
     """Polled while it runs: the same address, of which htmx gets the region."""
     now = datetime.now(UTC)
-    number = _number(request.GET.get("page", "")) or 1
+    number = asked_page(request)
     found = run_page(request.user, pk, now, segment=request.GET.get("show", ""), number=number)
     if found is None:
         raise Http404
@@ -80,7 +81,3 @@ def _find(request: HtmxRequest, pk: int) -> SyncRun:
     return get_object_or_404(
         SyncRun.objects.select_related("registry"), pk=pk, registry__in=visible
     )
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 and int(text) else None

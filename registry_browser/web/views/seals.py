@@ -16,7 +16,7 @@ from registry_browser.queries.history_events import every_row
 from registry_browser.queries.history_seals import seal_state, seals_page
 from registry_browser.tasks import start_verification
 from registry_browser.web.access import auditor_required, auditors_only
-from registry_browser.web.asked import asked_text
+from registry_browser.web.asked import asked_number, asked_text
 from registry_browser.web.exporting import bounded, export, is_form
 from registry_browser.web.history_asked import asked_history
 from registry_browser.web.history_places import find_place
@@ -60,13 +60,11 @@ def history_export(request: HtmxRequest, form: str, **address: str) -> HttpRespo
 @auditor_required
 def seals_state(request: HtmxRequest) -> HttpResponse:
     """What the seals cover, the chain, and how it can be proved. Polled while one is verified."""
-    text = request.GET.get("before", "")
-    before = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
     return page_or_region(
         request,
         page="history/seals.html",
         region="history/_seal_state.html",
-        context=_chain(before),
+        context=_chain(asked_number(request, "before")),
     )
 
 
