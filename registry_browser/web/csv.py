@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from django.http import StreamingHttpResponse
 
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from registry_browser.history.exports import safe_cell
 
 
 class _Echo:
@@ -32,22 +32,13 @@ def _lines(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[s
         yield writer.writerow([cell(value) for value in row])
 
 
-def cell(value: object) -> str | int | float:
-    """One value as a cell.
-
-    A spreadsheet would run text that starts like a formula; an apostrophe before it makes it text
-    (OWASP, "CSV Injection"). Numbers stay numbers.
-    """
-    if value is None:
-        return ""
+def cell(value: object) -> object:
+    """One value as a cell: numbers stay numbers, text is safe in a spreadsheet."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int | float):
-        return value
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    text = str(value)
-    return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text
+    return safe_cell(value)
 
 
 def _file_name(name: str) -> str:

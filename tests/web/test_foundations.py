@@ -90,6 +90,7 @@ def test_a_region_is_named_after_its_template() -> None:
         ("-x", "'-x"),
         ("@x", "'@x"),
         ("\tx", "'\tx"),
+        ("'x", "''x"),
         ("10.18.5", "10.18.5"),
         (-5, -5),
         (None, ""),
