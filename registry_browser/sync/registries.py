@@ -94,7 +94,7 @@ def change_registry(
     _validate(details)
     with transaction.atomic():
         held = _hold(registry)
-        if details.secret is None and held.secret and _origin(details.url) != _origin(held.url):
+        if details.secret is None and held.secret and origin(details.url) != origin(held.url):
             raise RegistryRefused(
                 "secret",
                 "The address names another host: enter the password again, "
@@ -261,6 +261,7 @@ def _public(said: Mapping[str, object]) -> dict[str, object]:
     return found
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port: who is sent what is secret. Raises ValueError for what is no URL."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port

@@ -1,12 +1,11 @@
 """What a check asks with: the form's values, and the stored secret where that may be used."""
 
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from django.http import QueryDict
 
 from registry_browser.models import Registry
-from registry_browser.sync.registries import RegistryDetails
+from registry_browser.sync.registries import RegistryDetails, origin
 from registry_browser.web.forms import RegistryForm
 
 
@@ -29,12 +28,8 @@ def details_to_check(posted: QueryDict, registry: Registry | None) -> RegistryDe
 
 def _may_use_stored(data: QueryDict, registry: Registry) -> bool:
     keeps = bool(data.get("username")) and not data.get("secret")
-    return keeps and _origin(data.get("url", "")) == _origin(registry.url)
-
-
-def _origin(url: str) -> tuple[str, str]:
     try:
-        parts = urlsplit(url.strip())
+        return keeps and origin(data.get("url", "").strip()) == origin(registry.url)
     except ValueError:
-        return "", ""
-    return parts.scheme, parts.netloc
+        # The check says what is wrong with such an address.
+        return False

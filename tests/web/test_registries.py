@@ -246,10 +246,14 @@ def test_the_stored_password_is_not_sent_to_another_host(
     assert not any(SECRET in str(request.headers) for request in fake.requests)
 
 
-def test_a_check_uses_the_stored_password_at_its_own_host(admin: Client, stored: Registry) -> None:
+@pytest.mark.parametrize("spelled", ["http://localhost", "HTTP://LOCALHOST"])
+def test_a_check_uses_the_stored_password_at_its_own_host(
+    admin: Client, stored: Registry, spelled: str
+) -> None:
     with FakeRegistry(Habits(auth=Auth.BASIC, users={"reader": SECRET})) as fake:
-        Registry.objects.update(url=fake.url)
-        answer = admin.post("/registries/check/", edited(url=fake.url, stored="prod"))
+        port = fake.url.rpartition(":")[2]
+        Registry.objects.update(url=f"http://localhost:{port}")
+        answer = admin.post("/registries/check/", edited(url=f"{spelled}:{port}", stored="prod"))
 
     assert "CNCF distribution" in answer.text
     assert SECRET not in answer.text
