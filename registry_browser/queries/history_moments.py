@@ -59,18 +59,6 @@ class StandingPage:
         return self.followed_since is None or self.moment < self.followed_since
 
 
-def spans_of_tag(repository: int, tag: str) -> list[Span]:
-    """Every span of one tag, oldest first."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT digest, since_not_before, since_seen_at, until_not_before, until_seen_at"
-            " FROM registry_browser_tagspan WHERE repository_id = %s AND tag = %s"
-            " ORDER BY since_seen_at, id",
-            [repository, tag],
-        )
-        return [as_span(row) for row in cursor.fetchall()]
-
-
 # At most two spans of a tag before a moment matter (the last seen, and the one that had ended),
 # and one after it.
 _AROUND = """

@@ -1,13 +1,9 @@
-"""The repositories of a registry as a list: filtered, ordered, and paged behind a row instead of by
-number.
-"""
+"""The repositories of a registry as a list: filtered, and paged behind a row, not by number."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from django.db.models import Q
 
 from registry_browser.models import Registry, Repository
 
@@ -15,17 +11,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from registry_browser.models.presence import RepositoryQuerySet
-
-ORDERINGS = {
-    "path": "path",
-    "tags": "tag_count",
-    "manifests": "manifest_count",
-    "dangling": "dangling_count",
-    "stored_bytes": "stored_bytes",
-    "exclusive_bytes": "exclusive_bytes",
-    "reclaimable_bytes": "reclaimable_bytes",
-}
-"""What a list may be ordered by, each also with a leading `-`, and the column behind it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,21 +69,13 @@ def repositories(
     *,
     prefix: str = "",
     search: str = "",
-    ordering: str = "path",
     after: str | None = None,
     limit: int = 50,
 ) -> RepositoryPage:
-    """At most `limit` repositories in `ordering` (a key of ORDERINGS, `-` for descending), behind
-    the path `after`.
-
-    Two statements at most. Where `after` is not in the record any more, the list starts anew.
-    """
-    descending = ordering.startswith("-")
-    column = ORDERINGS.get(ordering.removeprefix("-"), "path")
+    """At most `limit` repositories by path, behind the path `after`. One statement."""
     found = matching(registry, prefix=prefix, search=search)
-    if after is not None and (last := found.filter(path=after).values_list(column).first()):
-        beyond = f"{column}__lt" if descending else f"{column}__gt"
-        found = found.filter(Q((beyond, last[0])) | Q((column, last[0]), ("path__gt", after)))
-    listed = list(found.order_by(f"-{column}" if descending else column, "path")[: limit + 1])
+    if after is not None:
+        found = found.filter(path__gt=after)
+    listed = list(found.order_by("path")[: limit + 1])
     rows = [RepositoryRow.of(repository) for repository in listed[:limit]]
     return RepositoryPage(rows, after=rows[-1].path if len(listed) > limit else None)

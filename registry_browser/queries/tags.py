@@ -173,12 +173,10 @@ def tags(
     page: int = 1,
     size: int = PAGE,
     opened: str = "",
-    space: bool = True,
 ) -> TagPage:
     """One page of the matching tags, `latest` first in the default order and its reverse.
 
-    `opened` names the tag whose children are shown with their own figures. `space=False` leaves
-    exclusive bytes out, for an export that does not show them.
+    `opened` names the tag whose children are shown with their own figures.
     """
     found = matching(repository, filter=filter, platform=platform, changed_since=changed_since)
     total, digests = _counts(found)
@@ -191,7 +189,7 @@ def tags(
     # Sorting narrow rows, then reading one page of wide ones, takes a third of the time.
     names = list(found.order_by(*order).values_list("name", flat=True)[start : start + size])
     wide = Tag.objects.filter(repository=repository, name__in=names)
-    by_name = {row.name: row for row in tag_rows(repository, wide, opened=opened, space=space)}
+    by_name = {row.name: row for row in tag_rows(repository, wide, opened=opened)}
     rows = _joined([by_name[name] for name in names if name in by_name])
     return TagPage(rows, total, digests, page, size)
 

@@ -105,10 +105,6 @@ class Place:
         return self.repository if self.namespace is None else None
 
     @property
-    def crumbs(self) -> list[Crumb]:
-        return breadcrumbs(self.path)
-
-    @property
     def name(self) -> str:
         return self.path.rpartition("/")[2]
 

@@ -6,7 +6,6 @@ Every control is a plain link. Where the page gives `region` (the id of the part
 
 from typing import Any
 
-from django.core.paginator import Page
 from django.http import HttpRequest
 from django.template import Context, Library
 from django.utils.html import format_html, format_html_join
@@ -133,19 +132,6 @@ def pager(
             '<a href="{}" rel="{}"{}>{}</a>',
             ((href, rel, swap(context, href), word) for href, word, rel in links),
         ),
-    )
-
-
-@register.simple_tag(takes_context=True)
-def paginator(context: Context, page: Page[Any]) -> SafeString:
-    """Paging for a page of Django's Paginator, by the parameter `page`."""
-    return pager(
-        context,
-        page.start_index(),
-        page.end_index(),
-        page.paginator.count,
-        query(context, page=page.previous_page_number()) if page.has_previous() else None,
-        query(context, page=page.next_page_number()) if page.has_next() else None,
     )
 
 

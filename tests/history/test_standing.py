@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry_browser.history.verify import verify
+from registry_browser.models import TagSpan
 from registry_browser.queries.history_difference import changed_between
-from registry_browser.queries.history_moments import spans_of_tag, stood_at, tag_at
+from registry_browser.queries.history_moments import as_span, stood_at, tag_at
 from registry_browser.queries.history_scope import repository_scope
 from registry_browser.queries.history_standing import Certainty
 from tests.history.trail import Trail, minute
@@ -126,7 +127,13 @@ def test_the_spans_of_a_tag_are_its_life(place: tuple[Record, Repository]) -> No
     trail.look(minute(0), {"stable": "a"})
     trail.look(minute(10), {"stable": "b"})
 
-    spans = spans_of_tag(repository.pk, "stable")
+    rows = TagSpan.objects.filter(repository_id=repository.pk, tag="stable")
+    spans = [
+        as_span(row)
+        for row in rows.order_by("since_seen_at").values_list(
+            *("digest", "since_not_before", "since_seen_at", "until_not_before", "until_seen_at")
+        )
+    ]
 
     assert [span.digest for span in spans] == [digest_of("a"), digest_of("b")]
     assert spans[0].until_seen_at == spans[1].since_seen_at == minute(10)

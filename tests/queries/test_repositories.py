@@ -46,24 +46,20 @@ def test_prefix_and_search_narrow_the_list() -> None:
     assert paths(search="%") == []
 
 
-@pytest.mark.parametrize("ordering", ["path", "-path", "stored_bytes", "-stored_bytes"])
-def test_following_the_pages_meets_every_repository_once(ordering: str) -> None:
+def test_following_the_pages_meets_every_repository_once() -> None:
     record = Record()
     for number in range(7):
-        # Equal figures: the path breaks the tie.
-        record.repository(f"r{number}", stored_bytes=number // 3)
+        record.repository(f"r{number}")
 
     met: list[str] = []
     after: str | None = None
     while True:
-        page = repositories(record.registry, ordering=ordering, after=after, limit=3)
+        page = repositories(record.registry, after=after, limit=3)
         met += [row.path for row in page.rows]
         if (after := page.after) is None:
             break
 
-    everything = [row.path for row in repositories(record.registry, ordering=ordering).rows]
-    assert met == everything
-    assert len(set(met)) == 7
+    assert met == [f"r{number}" for number in range(7)]
 
 
 def test_a_repository_added_meanwhile_moves_no_page() -> None:

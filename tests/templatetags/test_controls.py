@@ -1,7 +1,6 @@
 """Links that switch a view: query, sorting, tabs, paging, expanders."""
 
 import pytest
-from django.core.paginator import Paginator
 
 from tests.templatetags.drawing import draw
 
@@ -81,13 +80,6 @@ def test_a_pager_without_a_total_does_not_invent_one() -> None:
 
 def test_an_empty_list_has_no_span() -> None:
     assert ">0 of 0</span>" in draw("{% pager 0 0 0 %}")
-
-
-def test_djangos_pages_keep_the_filter() -> None:
-    page = Paginator(range(148), 50).page(2)
-    html = draw("{% paginator page %}", "/x/?q=web&page=2", page=page)
-    assert "51\N{EN DASH}100 of 148" in html
-    assert 'href="?q=web&amp;page=3"' in html
 
 
 def test_an_expander_is_a_link_that_names_the_rows_it_opens() -> None:
