@@ -8,6 +8,7 @@ class RegistryBrowserConfig(AppConfig):
 
     def ready(self) -> None:
         # Not before the apps are ready: the package imports models.
-        from registry_browser.models import arrays
+        from registry_browser.models import addresses, arrays
 
+        addresses.register()
         arrays.register()

@@ -2,7 +2,6 @@
 
 from django.urls import path, re_path
 
-from registry_browser.api import addresses
 from registry_browser.api.views.base import UnknownAddress
 from registry_browser.api.views.deletions import (
     LockDetail,
@@ -40,11 +39,9 @@ from registry_browser.api.views.runs import RunCancel, RunDetail, RunList
 from registry_browser.api.views.search import Search
 from registry_browser.api.views.space import Space
 
-addresses.register()
-
 app_name = "api"
-_REGISTRY = "registries/<api_registry:name>/"
-_REPOSITORY = f"{_REGISTRY}repositories/<api_repository:path>/"
+_REGISTRY = "registries/<registry:name>/"
+_REPOSITORY = f"{_REGISTRY}repositories/<repository:path>/"
 _IN = f"{_REPOSITORY}-/"
 
 urlpatterns = [
@@ -52,16 +49,16 @@ urlpatterns = [
     path("docs/", docs, name="docs"),
     path("search/", Search.as_view(), name="search"),
     path("runs/", RunList.as_view(), name="runs"),
-    path("runs/<api_run:id>/", RunDetail.as_view(), name="run"),
-    path("runs/<api_run:id>/cancel/", RunCancel.as_view(), name="run-cancel"),
+    path("runs/<number:id>/", RunDetail.as_view(), name="run"),
+    path("runs/<number:id>/cancel/", RunCancel.as_view(), name="run-cancel"),
     path("deletions/", PlanList.as_view(), name="deletions"),
-    path("deletions/<api_run:id>/", PlanDetail.as_view(), name="deletion"),
-    path("deletions/<api_run:id>/approve/", PlanApprove.as_view(), name="deletion-approve"),
-    path("deletions/<api_run:id>/run/", PlanRun.as_view(), name="deletion-run"),
-    path("deletions/<api_run:id>/cancel/", PlanCancel.as_view(), name="deletion-cancel"),
-    path("deletions/<api_run:id>/undo/", PlanUndo.as_view(), name="deletion-undo"),
+    path("deletions/<number:id>/", PlanDetail.as_view(), name="deletion"),
+    path("deletions/<number:id>/approve/", PlanApprove.as_view(), name="deletion-approve"),
+    path("deletions/<number:id>/run/", PlanRun.as_view(), name="deletion-run"),
+    path("deletions/<number:id>/cancel/", PlanCancel.as_view(), name="deletion-cancel"),
+    path("deletions/<number:id>/undo/", PlanUndo.as_view(), name="deletion-undo"),
     path("locks/", LockList.as_view(), name="locks"),
-    path("locks/<api_run:id>/", LockDetail.as_view(), name="lock"),
+    path("locks/<number:id>/", LockDetail.as_view(), name="lock"),
     path("history/", History.as_view(), name="history"),
     path("history/export/", HistoryExport.as_view(), name="history-export"),
     path("audit/", AuditTrail.as_view(), name="audit"),
@@ -72,16 +69,16 @@ urlpatterns = [
     path(_REGISTRY, RegistryDetail.as_view(), name="registry"),
     path(f"{_REGISTRY}sync/", RegistrySync.as_view(), name="registry-sync"),
     path(f"{_REGISTRY}deliveries/", DeliveryList.as_view(), name="deliveries"),
-    path(f"{_REGISTRY}deliveries/<api_run:id>/", DeliveryDetail.as_view(), name="delivery"),
+    path(f"{_REGISTRY}deliveries/<number:id>/", DeliveryDetail.as_view(), name="delivery"),
     path(f"{_REGISTRY}space/", Space.as_view(), name="space"),
     path(f"{_REGISTRY}layers/", LayerList.as_view(), name="layers"),
-    path(f"{_REGISTRY}layers/<api_digest:digest>/", LayerDetail.as_view(), name="layer"),
+    path(f"{_REGISTRY}layers/<digest:digest>/", LayerDetail.as_view(), name="layer"),
     path(f"{_REGISTRY}repositories/", RepositoryList.as_view(), name="repositories"),
     path(_REPOSITORY, RepositoryDetail.as_view(), name="repository"),
     path(f"{_IN}tags/", TagList.as_view(), name="tags"),
-    path(f"{_IN}tags/<api_tag:tag>/", TagDetail.as_view(), name="tag"),
+    path(f"{_IN}tags/<tag:tag>/", TagDetail.as_view(), name="tag"),
     path(f"{_IN}manifests/", ManifestList.as_view(), name="manifests"),
-    path(f"{_IN}manifests/<api_digest:digest>/", ManifestDetail.as_view(), name="manifest"),
+    path(f"{_IN}manifests/<digest:digest>/", ManifestDetail.as_view(), name="manifest"),
     path(f"{_IN}history/", RepositoryHistory.as_view(), name="repository-history"),
     path(
         f"{_IN}history/export/",

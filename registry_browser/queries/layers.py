@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from django.db import connection
 
 from registry_browser.models import Blob, BlobRole, ImageConfig, ManifestBlob, Registry
+from registry_browser.models.rows import fetch
 from registry_browser.queries.history_lines import Step, align
-from registry_browser.queries.rows import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

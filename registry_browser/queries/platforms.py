@@ -12,7 +12,7 @@ from urllib.parse import quote
 from django.db import connection
 
 from registry_browser.models import ManifestBody
-from registry_browser.queries.rows import fetch
+from registry_browser.models.rows import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

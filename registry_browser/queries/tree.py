@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from registry_browser.models import Namespace, Registry, Repository
-from registry_browser.queries.rows import fetch
+from registry_browser.models.rows import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from registry_browser.reports.rows import fetch
+from registry_browser.models.rows import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from registry_browser.reports.rows import IN_SCOPE, below, fetch
+from registry_browser.models.rows import fetch
+from registry_browser.reports.scope import IN_SCOPE, below
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from django.db.models import F
 
 from registry_browser.models import Repository
-from registry_browser.reports.rows import fetch
+from registry_browser.models.rows import fetch
 
 if TYPE_CHECKING:
     from registry_browser.models import Registry

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from registry_browser.models.rows import fetch
 from registry_browser.reports.places import places
-from registry_browser.reports.rows import fetch
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from registry_browser.reports.rows import below, fetch
+from registry_browser.models.rows import fetch
+from registry_browser.reports.scope import below
 
 if TYPE_CHECKING:
     from registry_browser.models import Registry

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from registry_browser.models.rows import fetch
 from registry_browser.reports.figures import SpaceFigures
-from registry_browser.reports.rows import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

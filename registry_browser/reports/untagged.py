@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from registry_browser.models import ManifestKind, PresenceState
-from registry_browser.reports.rows import IN_SCOPE, below, fetch
+from registry_browser.models.rows import fetch
+from registry_browser.reports.scope import IN_SCOPE, below
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

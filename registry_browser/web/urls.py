@@ -3,7 +3,6 @@
 from django.conf import settings
 from django.urls import path
 
-from registry_browser.web import addresses
 from registry_browser.web.views import (
     account,
     audit,
@@ -29,8 +28,6 @@ from registry_browser.web.views import (
     sign_in,
     space,
 )
-
-addresses.register()
 
 _REGISTRY = "r/<registry:registry>/"
 _REPOSITORY = f"{_REGISTRY}<repository:path>/"

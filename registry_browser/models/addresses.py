@@ -1,6 +1,6 @@
-"""What may stand in an address. Anything else finds no address, and so never reaches the record."""
-
-from __future__ import annotations
+"""What may stand in an address, of a page and of the API. Anything else finds none, and so never
+reaches the record.
+"""
 
 from django.urls import register_converter
 
@@ -8,6 +8,8 @@ from registry_browser.oci.reference import is_valid_path
 
 
 class _Text:
+    """A converter whose value is the text itself."""
+
     regex = ""
 
     def to_python(self, value: str) -> str:
@@ -22,7 +24,7 @@ class RegistryName(_Text):
 
 
 class RepositoryPath(_Text):
-    """`-` starts no component of a path, so `/-/` ends it."""
+    """A repository or namespace. `-` starts no component of a path, so `/-/` ends it."""
 
     regex = r"[^/-][^/]*(?:/[^/-][^/]*)*"
 
@@ -40,8 +42,8 @@ class DigestText(_Text):
     regex = r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}"
 
 
-class RunNumber:
-    """A number that fits the column; a longer one is no run."""
+class RowNumber:
+    """A number that fits the column; a longer one is no row."""
 
     regex = r"[0-9]{1,18}"
 
@@ -53,11 +55,9 @@ class RunNumber:
 
 
 def register() -> None:
-    """Make the converters known to `path()`; `urls.py` does this once. The pages have converters of
-    their own.
-    """
-    register_converter(RegistryName, "api_registry")
-    register_converter(RepositoryPath, "api_repository")
-    register_converter(TagName, "api_tag")
-    register_converter(DigestText, "api_digest")
-    register_converter(RunNumber, "api_run")
+    """Make the converters known to `path()`; done once, when the app is ready."""
+    register_converter(RegistryName, "registry")
+    register_converter(RepositoryPath, "repository")
+    register_converter(TagName, "tag")
+    register_converter(DigestText, "digest")
+    register_converter(RowNumber, "number")
