@@ -60,7 +60,7 @@ def test_a_registry_without_an_endpoint_gets_one_with_a_secret_that_is_shown_onc
     assert "tells nothing yet" in admin.get(PAGE).content.decode()
 
     shown = admin.post(PAGE, {"do": "open"}).content.decode()
-    secret = NotificationEndpoint.objects.get().secret
+    secret = str(NotificationEndpoint.objects.get().secret)
 
     assert secret in shown
     assert secret not in admin.get(PAGE).content.decode()
