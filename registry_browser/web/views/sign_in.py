@@ -49,7 +49,7 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
         return _welcome(request, person, "link")
     if request.user.is_authenticated:
         return redirect("overview")
-    _record("sign-in:refused", request, "", "link")
+    _record("sign-in:refused", "", "link")
     context = {"form": SignInForm(), "link_is_used": True}
     return render(request, "account/sign_in.html", context, status=410)
 
@@ -59,7 +59,7 @@ def sign_out(request: HtmxRequest) -> HttpResponse:
     name = request.user.username
     with transaction.atomic():
         auth.logout(request)
-        _record("sign-in:ended", request, name)
+        _record("sign-in:ended", name)
     messages.success(request, "You are signed out.")
     return redirect("sign-in")
 
@@ -88,7 +88,7 @@ def _person_of(request: HtmxRequest, form: SignInForm) -> User | None:
         return person
     attempts.count_failure(name, address, now)
     known = User.objects.filter(username=name).exists()
-    _record("sign-in:refused", request, name if known else "", "password")
+    _record("sign-in:refused", name if known else "", "password")
     form.add_error(None, "Name and password do not belong together, or the account is not active.")
     return None
 
@@ -96,18 +96,13 @@ def _person_of(request: HtmxRequest, form: SignInForm) -> User | None:
 def _welcome(request: HttpRequest, person: User, how: str) -> HttpResponse:
     with transaction.atomic():
         auth.login(request, person, "django.contrib.auth.backends.ModelBackend")
-        _record("sign-in:done", request, person.username, how)
+        _record("sign-in:done", person.username, how)
     if how == "link" and not person.has_usable_password():
         messages.info(request, "You are signed in. Set a password in your account to come back.")
     return redirect(safe_next(request))
 
 
-def _record(action: str, request: HttpRequest, name: str, how: str = "") -> None:
+def _record(action: str, name: str, how: str = "") -> None:
     """Names that nobody has are left out: people type passwords into the wrong field."""
-    audit.record(
-        action,
-        actor=name,
-        detail={"by": how} if how else {},
-        address=request.META.get("REMOTE_ADDR") or None,
-        now=datetime.now(UTC),
-    )
+    detail = {"by": how} if how else {}
+    audit.record(action, actor=name, detail=detail, now=datetime.now(UTC))
