@@ -29,6 +29,7 @@ from registry_browser.queries.deletion_rows import (
     kept_noun,
     place_in,
 )
+from registry_browser.queries.runs import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,22 +83,12 @@ PLAN_SEGMENT_LABELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class PlanSegment:
-    """One of few lists: its name in the address, its label, how many it holds if that is known."""
-
-    name: str
-    label: str
-    current: bool
-    count: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class PlansPage:
     """Plans, newest first; `before` is where the next page begins, None on the last."""
 
     rows: list[PlanRow]
     before: int | None
-    segments: list[PlanSegment]
+    segments: list[Segment]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +97,7 @@ class PlanPage:
 
     plan: PlanRow
     items: list[PlanItemRow]
-    segments: list[PlanSegment]
+    segments: list[Segment]
     shown_total: int
     number: int
     kept: list[KeptRow]
@@ -177,7 +168,7 @@ def plans_page(
     return PlansPage(
         [as_plan_row(plan, counts.get(plan.pk, {}), now) for plan in shown],
         shown[-1].pk if len(found) > PLANS_ON_A_PAGE else None,
-        [PlanSegment(name, label, name == segment) for name, label in PLAN_SEGMENT_LABELS.items()],
+        [Segment(name, label, name == segment) for name, label in PLAN_SEGMENT_LABELS.items()],
     )
 
 
@@ -205,7 +196,7 @@ def plan_page(
         plan=as_plan_row(plan, _counts([pk]).get(pk, {}), now),
         items=[as_item_row(item, plan.prefix) for item in shown[start : start + ITEMS_ON_A_PAGE]],
         segments=[
-            PlanSegment(name, label, name == segment, totals[name])
+            Segment(name, label, name == segment, totals[name])
             for name, label in ITEM_SEGMENT_LABELS.items()
         ],
         shown_total=totals[segment],
