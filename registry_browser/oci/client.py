@@ -33,6 +33,7 @@ from registry_browser.oci.errors import (
 from registry_browser.oci.manifest import MAX_BODY, schema1_digest, verify
 from registry_browser.oci.paging import PageGuard
 from registry_browser.oci.reference import is_valid_path, is_valid_tag
+from registry_browser.oci.text import storable
 from registry_browser.oci.transport import Answer
 
 MAX_LISTED = 1_000_000
@@ -76,7 +77,9 @@ class RegistryClient(Connection):
     """Asks one registry. Use it as an async context manager, in one event loop."""
 
     dropped_names: tuple[str, ...] = ()
-    """Names in the catalog that are outside of the grammar: neither fetchable nor addressable."""
+    """Names in the catalog, as it was last read, that are outside of the grammar: neither fetchable
+    nor addressable.
+    """
 
     # How often HEAD was of no use where GET worked (quirk 20 of the fact sheet).
     _useless_heads = 0
@@ -141,6 +144,7 @@ class RegistryClient(Connection):
         and collected in `dropped_names`. The listing is complete when the iterator ends by itself;
         any RegistryError means that it is not.
         """
+        self.dropped_names = ()
         seen: set[str] = set()
         scopes = self.dialect.catalog_scopes()
         pages = self._pages("_catalog", "repositories", self.dialect.catalog_page_size, scopes)
@@ -154,7 +158,7 @@ class RegistryClient(Connection):
                 if is_valid_path(name):
                     fresh.append(name)
                 elif len(self.dropped_names) < MAX_DROPPED:
-                    self.dropped_names += (name[:300],)
+                    self.dropped_names += (storable(name[:300]),)
             self._check_length(len(seen), "repositories")
             advance(len(seen) > before)
             if fresh:
@@ -178,7 +182,7 @@ class RegistryClient(Connection):
                 if is_valid_tag(name):
                     tags.append(name)
                 elif len(dropped) < MAX_DROPPED:
-                    dropped.append(name[:300])
+                    dropped.append(storable(name[:300]))
             self._check_length(len(seen), f"tags in {path}")
             advance(len(seen) > before)
         return TagListing(tuple(tags), tuple(dropped))

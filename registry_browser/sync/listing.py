@@ -29,6 +29,7 @@ non-admins).
 """
 
 _FEW = 2
+_NAMES_SAID = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ async def list_repositories(run: SyncRun, client: RegistryClient) -> Listing:
         return await sync_to_async(_without_catalog)(run, error)
     except RegistryError as error:
         return await sync_to_async(_cut_short)(run, error)
-    return await sync_to_async(_compare)(run, listed)
+    odd = [name for name in client.dropped_names if is_followed(name, registry.follow)]
+    return await sync_to_async(_compare)(run, listed, odd)
 
 
 def _begin_anew(run: SyncRun) -> None:
@@ -102,8 +104,10 @@ def _cut_short(run: SyncRun, error: RegistryError) -> Listing:
     return Listing(problem=f"The list of repositories is not complete: {error}")
 
 
-def _compare(run: SyncRun, listed: int) -> Listing:
-    """The catalog ended by itself. Queue what is known and not listed, to be asked for by name."""
+def _compare(run: SyncRun, listed: int, odd: Sequence[str]) -> Listing:
+    """The catalog ended by itself. Queue what is known and not listed, to be asked for by name. It
+    lists something under `odd` names, too, which nobody can ask for: that is said.
+    """
     registry = run.registry
     known = set(_known(registry))
     named = set(SyncItem.objects.filter(run=run, listed=True).values_list("path", flat=True))
@@ -121,6 +125,16 @@ def _compare(run: SyncRun, listed: int) -> Listing:
         return Listing(
             question=f"{len(missing):,} of {len(known):,} known repositories "
             "are not listed any more. Nothing was marked as deleted. Are they really gone?"
+        )
+    if odd:
+        names = "a name" if len(odd) == 1 else f"{len(odd):,} names"
+        shown = ", ".join(name[:60] for name in odd[:_NAMES_SAID]) + (
+            " …" if len(odd) > _NAMES_SAID else "."
+        )
+        return Listing(
+            complete=True,
+            problem=f"The registry lists {names} that no repository can have, "
+            f"so that what is there cannot be read: {shown}",
         )
     return Listing(complete=True)
 

@@ -7,7 +7,7 @@ answer means and does not write; content goes to the sink of `Content` as soon a
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -25,6 +25,9 @@ from registry_browser.sync.observed import (
     ObservedRepository,
     Problem,
 )
+
+_NAMES_SAID = 5
+"""Few, so that they push no other problem out."""
 
 Item = TypeVar("Item")
 Clock = Callable[[], datetime]
@@ -68,6 +71,7 @@ async def observe_repository(
         on_progress(reader.done, total)
 
     await _each(listing.tags, read, concurrency)
+    reader.problems += _no_names_of_tags(listing.dropped)
     left_out = known.tags.keys() - set(listing.tags)
     await _each(left_out, reader.look_for, concurrency)
     checker = _Checker(client, known.path, content, reader.problems)
@@ -96,6 +100,14 @@ async def observe_repository(
         checked=known.full_check,
         unread=bool(reader.unread),
     )
+
+
+def _no_names_of_tags(names: Sequence[str]) -> list[Problem]:
+    """What the registry lists and nobody can ask for: said, or it would look as if all was read."""
+    reason = "The registry lists it, but no tag can have this name, so that it cannot be read."
+    if len(names) > 1:
+        reason += f" Neither can {len(names) - 1:,} more."
+    return [Problem(reason, tag=name) for name in names[:_NAMES_SAID]]
 
 
 class _TagReader:
