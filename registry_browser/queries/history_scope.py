@@ -59,7 +59,7 @@ def is_glob(text: str) -> bool:
     return "*" in text or "?" in text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Scope:
     """Where to look: everywhere, in some registries, below a path, or in one repository.
 
@@ -75,17 +75,19 @@ class Scope:
         if self.repository is not None:
             return Q(repository_id=self.repository)
         found = Q() if self.registries is None else Q(registry_id__in=self.registries)
-        return found & below(self.path)
+        return found & self._places if self.path else found
+
+    @cached_property
+    def _places(self) -> Q:
+        return places_meant(below(self.path))
 
 
 def below(path: str) -> Q:
-    """Rows of the repository at `path` and of those below.
+    """The repository at `path` and those below, as a condition on paths.
 
     "0" follows "/", so all paths below `team` are between "team/" and "team0". It is one span of
     paths without a few, such as `team-2`, for `tag_event_path` alone to tell how many they are.
     """
-    if not path:
-        return Q()
     path = path.rstrip("/")
     return Q(path__gte=path, path__lt=f"{path}0") & ~Q(path__gt=path, path__lt=f"{path}/")
 
@@ -132,7 +134,12 @@ class HistoryFilter(LedgerFilter):
 
     @cached_property
     def _places(self) -> Q:
-        return places_meant(self.path) if is_glob(self.path) else below(self.path)
+        if not self.path:
+            return Q()
+        is_pattern = is_glob(self.path)
+        return places_meant(
+            Q(path__like=like_pattern(self.path)) if is_pattern else below(self.path)
+        )
 
     def matching(self) -> Q:
         """As a condition on ledger rows."""
@@ -175,18 +182,19 @@ def repositories_with(tags: list[str]) -> list[int] | None:
     return list(set(found)) if len(found) <= REPOSITORIES_MEANT else None
 
 
-def places_meant(glob: str) -> Q:
-    """Ledger rows of the repositories whose paths a pattern means: by their ids, since there are
-    far fewer repositories than events; by their paths where a registry was removed with its
-    repositories, or where more than REPOSITORIES_MEANT are meant.
+def places_meant(by_path: Q) -> Q:
+    """Ledger rows of the repositories whose paths fit: by their ids, since there are far fewer
+    repositories than events, and since the planner takes what is below a path for a hundredth of
+    what it is. By their paths where a registry was removed with its repositories, or where more
+    than REPOSITORIES_MEANT are meant.
     """
-    by_path = Q(path__like=like_pattern(glob))
     known = Repository.objects.filter(by_path).values_list("pk", flat=True)
     ids = list(known[: REPOSITORIES_MEANT + 1])
     if len(ids) > REPOSITORIES_MEANT:
         return by_path
     removed = removed_registries()
-    return Q(repository_id__in=ids) | (Q(registry_id__in=removed) & by_path)
+    by_id = Q(repository_id__in=ids)
+    return by_id | (Q(registry_id__in=removed) & by_path) if removed else by_id
 
 
 def digests_meant(text: str) -> list[str]:
