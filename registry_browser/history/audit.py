@@ -33,10 +33,9 @@ def record(
     now: datetime,
     about: str = "",
     detail: dict[str, Any] | None = None,
-    address: str | None = None,
 ) -> None:
     """Write one event in the caller's transaction. `action` reads `subject:verb`; `detail` must
-    hold no secret. Without `address` it is the one that `asked_from` names, if any.
+    hold no secret. The address is the one that `asked_from` names, if any.
     """
     AuditEvent.objects.create(
         at=now,
@@ -44,5 +43,5 @@ def record(
         action=action,
         about=about[:500],
         detail=detail or {},
-        address=address or _address.get(),
+        address=_address.get(),
     )

@@ -134,7 +134,8 @@ def test_what_is_no_moment_is_refused(trail: Trail, viewer: Caller) -> None:
 
 
 def test_the_audit_trail_and_the_seals(trail: Trail, auditor: Caller) -> None:
-    audit.record("sync:requested", actor="ada", about="prod", now=NOW, address="10.0.0.7")
+    with audit.asked_from("10.0.0.7"):
+        audit.record("sync:requested", actor="ada", about="prod", now=NOW)
     seals.seal_all(NOW)
 
     [event] = auditor.walk("audit/?action=sync")

@@ -147,14 +147,14 @@ def test_an_audit_event_is_part_of_the_change_that_it_tells_of() -> None:
 
 
 def test_an_audit_event_keeps_names_as_text() -> None:
-    audit.record(
-        "registry:added",
-        actor="ada",
-        about="x" * 600,
-        now=NOW,
-        detail={"url": "https://example.com"},
-        address="2001:db8::1",
-    )
+    with audit.asked_from("2001:db8::1"):
+        audit.record(
+            "registry:added",
+            actor="ada",
+            about="x" * 600,
+            now=NOW,
+            detail={"url": "https://example.com"},
+        )
     kept = AuditEvent.objects.get()
     assert (kept.at, kept.actor, kept.action) == (NOW, "ada", "registry:added")
     assert (len(kept.about), kept.detail["url"]) == (500, "https://example.com")

@@ -33,7 +33,8 @@ def trail(db: None) -> Trail:
     audit.record("registry:added", actor="ada", about="prod", detail={"b": 1, "a": 2}, now=NOW)
     seals.seal_next(NOW)
     trail.look(minute(9), {"stable": "image 9"})
-    audit.record("sign-in:done", actor="ben", now=minute(1), address="10.0.0.7")
+    with audit.asked_from("10.0.0.7"):
+        audit.record("sign-in:done", actor="ben", now=minute(1))
     seals.seal_next(NOW + timedelta(hours=1))
     return trail
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def trail(db: None) -> None:
-    audit.record("sign-in:done", actor="ada", now=NOW, address="10.0.0.7")
+    with audit.asked_from("10.0.0.7"):
+        audit.record("sign-in:done", actor="ada", now=NOW)
     audit.record("registry:added", actor="ada", about="prod", now=NOW + timedelta(minutes=1))
     audit.record("sync:requested", actor="ben", about="prod", now=NOW + timedelta(days=1))
 
