@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 import structlog
 from celery import Task, shared_task
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from registry_browser.deletion import protections
 from registry_browser.deletion import requests as deletion_requests
 from registry_browser.deletion import work as deletion_work
+from registry_browser.deletion.upkeep import expire_old_plans, orphaned_deletions
 from registry_browser.history import audit, seals
 from registry_browser.history.verify import verify
 from registry_browser.models import (
@@ -30,11 +30,9 @@ from registry_browser.models import (
     Registry,
     RunState,
     SignInFailures,
-    SyncItem,
     SyncRun,
     SyncTrigger,
 )
-from registry_browser.models.work_lock import CRAWL, DELETION
 from registry_browser.notifications.receive import Receipt, receive
 from registry_browser.notifications.run import (
     forget_old_deliveries,
@@ -50,13 +48,12 @@ from registry_browser.sync.place_figures import forget_old_figures
 from registry_browser.sync.requests import request_sync
 from registry_browser.sync.run import SliceResult, work_on
 from registry_browser.sync.told import LOOK_AGAIN_AFTER, look_again
+from registry_browser.sync.upkeep import forget_old_runs, orphaned_runs
 
 log = structlog.get_logger(__name__)
 
 ORPHANED_AFTER = timedelta(seconds=20)
 """A run without a sign of life for so long, whose registry nobody crawls, has lost its worker."""
-RUNS_KEPT = timedelta(days=180)
-ITEMS_KEPT = timedelta(days=2)
 
 
 def start_sync(
@@ -334,7 +331,7 @@ def tick() -> None:
         _start_what_is_due,
         _send_again_what_was_lost,
         settle_held,
-        deletion_requests.expire_old_plans,
+        expire_old_plans,
         forget_old_deliveries,
         _seal_what_is_due,
     ):
@@ -367,10 +364,10 @@ def _send_again_what_was_lost(now: datetime) -> None:
     """Runs and deletions that lost their worker, locks that the figures do not know, deliveries
     that nobody took.
     """
-    for run in orphaned_runs(now):
+    for run in orphaned_runs(now, silent_for=ORPHANED_AFTER):
         log.info("sync_resumed", run=run.pk, registry=run.registry.name)
         crawl.delay(run.pk)
-    for plan in orphaned_deletions(now):
+    for plan in orphaned_deletions(now, silent_for=ORPHANED_AFTER):
         log.info("deletion_resumed", plan=plan.pk, registry=plan.registry_name)
         delete.delay(plan.pk)
     for registry in Registry.objects.filter(locks_changed_at__isnull=False):
@@ -408,42 +405,3 @@ def verify_history(actor: str) -> None:
     action = "history:verified" if found.holds else "history:broken"
     detail = {"seals": found.seals, "rows": found.rows, "outcome": found.sentence}
     audit.record(action, actor=actor, detail=detail, now=timezone.now())
-
-
-def orphaned_deletions(now: datetime) -> list[DeletionPlan]:
-    """Plans whose run or undo nobody works on, and that wait for no sync under way."""
-    plans = DeletionPlan.objects.at_work().filter(heartbeat_at__lt=now - ORPHANED_AFTER)
-    syncing = set(
-        SyncRun.objects.filter(
-            pk__in=[plan.sync_run_id for plan in plans if plan.sync_run_id], state__in=ACTIVE
-        ).values_list("pk", flat=True)
-    )
-    return [
-        plan
-        for plan in plans
-        if plan.sync_run_id not in syncing
-        and (plan.registry_id is None or not DELETION.is_taken(plan.registry_id))
-    ]
-
-
-def orphaned_runs(now: datetime) -> list[SyncRun]:
-    """Active runs that nobody works on, except those that wait because their registry asked for it:
-    their message was lost, or their worker.
-    """
-    silent_since = now - ORPHANED_AFTER
-    runs = SyncRun.objects.select_related("registry").filter(
-        Q(heartbeat_at__lt=silent_since) | Q(heartbeat_at=None, created_at__lt=silent_since),
-        state__in=ACTIVE,
-    )
-    runs = runs.exclude(rate_limited_until__gt=now, cancel_requested=False)
-    return [run for run in runs if not CRAWL.is_taken(run.registry_id)]
-
-
-def forget_old_runs(now: datetime) -> None:
-    """Details of runs go after two days where nothing happened: each sync of a large registry adds
-    ten thousand. The runs themselves, with their figures, go much later.
-    """
-    SyncItem.objects.filter(
-        run__finished_at__lt=now - ITEMS_KEPT, created=0, moved=0, deleted=0, restored=0, detail=""
-    ).delete()
-    SyncRun.objects.filter(finished_at__lt=now - RUNS_KEPT).exclude(state__in=ACTIVE).delete()

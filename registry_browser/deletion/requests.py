@@ -203,16 +203,6 @@ def expire(plan: DeletionPlan, reason: str, *, actor: str, now: datetime) -> Non
     _audit("expired", plan, actor, now, reason=reason)
 
 
-def expire_old_plans(now: datetime) -> int:
-    """Expire plans whose time has passed and that nobody started. Returns how many."""
-    old = list(
-        DeletionPlan.objects.filter(state__in=UNDECIDED, phase=PlanPhase.NONE, expires_at__lte=now)
-    )
-    for plan in old:
-        expire(plan, f"Nobody ran plan {plan.pk} within a day.", actor="", now=now)
-    return len(old)
-
-
 def _why_not_to_approve(plan: DeletionPlan, actor: str, words: str) -> str:
     if plan.state != PlanState.PLANNED:
         return _not_in_state(plan, "be approved", "Make a new plan.")

@@ -12,12 +12,12 @@ from registry_browser.deletion.requests import (
     DeletionRefused,
     approve,
     discard,
-    expire_old_plans,
     request_run,
     request_undo,
     seems_expired,
     why_expired,
 )
+from registry_browser.deletion.upkeep import expire_old_plans
 from registry_browser.models import (
     AuditEvent,
     KeptBecause,

@@ -9,6 +9,7 @@ import pytest
 
 from registry_browser import tasks
 from registry_browser.deletion.requests import approve
+from registry_browser.deletion.upkeep import orphaned_deletions
 from registry_browser.models import (
     DeletionPlan,
     PlanPhase,
@@ -143,17 +144,17 @@ def test_a_run_whose_worker_was_lost_is_sent_again(
     plan = approved(stage)
     tasks.start_deletion(plan, actor="runner", now=stage.clock())
     now = stage.clock()
-    assert tasks.orphaned_deletions(now) == []
+    assert orphaned_deletions(now, silent_for=tasks.ORPHANED_AFTER) == []
     later = now + timedelta(minutes=1)
-    assert tasks.orphaned_deletions(later) == [plan]
+    assert orphaned_deletions(later, silent_for=tasks.ORPHANED_AFTER) == [plan]
     # One that waits for its sync has not lost anybody.
     sync = SyncRun.objects.create(
         registry=stage.registry, trigger=SyncTrigger.DELETION, created_at=now
     )
     DeletionPlan.objects.update(phase=PlanPhase.SYNCING, sync_run_id=sync.pk)
-    assert tasks.orphaned_deletions(later) == []
+    assert orphaned_deletions(later, silent_for=tasks.ORPHANED_AFTER) == []
     SyncRun.objects.filter(pk=sync.pk).delete()
-    assert tasks.orphaned_deletions(later) == [plan]
+    assert orphaned_deletions(later, silent_for=tasks.ORPHANED_AFTER) == [plan]
 
 
 def test_the_clock_expires_what_nobody_ran(broker: Broker, stage: Stage) -> None:

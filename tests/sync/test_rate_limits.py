@@ -11,6 +11,7 @@ from registry_browser import tasks
 from registry_browser.models import ItemState, RunState, SyncPhase
 from registry_browser.sync.requests import cancel_sync
 from registry_browser.sync.run import SliceResult
+from registry_browser.sync.upkeep import orphaned_runs
 from tests.builders import push
 from tests.fake_registry.faults import too_many_requests
 from tests.sync import recorded
@@ -110,8 +111,8 @@ def test_the_clock_sends_a_waiting_run_when_the_time_is_over(
     limit(fake, "/tags/list")
     run = sync.request(registry)
     waits(sync, run)
-    assert tasks.orphaned_runs(clock.advance(minutes=10)) == []
-    assert tasks.orphaned_runs(clock.advance(hours=1)) == [run]
+    assert orphaned_runs(clock.advance(minutes=10), silent_for=tasks.ORPHANED_AFTER) == []
+    assert orphaned_runs(clock.advance(hours=1), silent_for=tasks.ORPHANED_AFTER) == [run]
 
 
 def test_a_run_that_waits_can_be_cancelled_and_the_next_one_waits_as_long(
@@ -121,7 +122,7 @@ def test_a_run_that_waits_can_be_cancelled_and_the_next_one_waits_as_long(
     run = sync.request(registry)
     waits(sync, run)
     cancel_sync(run, actor="ann", now=clock())
-    assert tasks.orphaned_runs(clock.advance(minutes=1)) == [run]
+    assert orphaned_runs(clock.advance(minutes=1), silent_for=tasks.ORPHANED_AFTER) == [run]
     assert sync.slice(run) is SliceResult.OVER
     run.refresh_from_db()
     assert run.state == RunState.CANCELLED

@@ -32,6 +32,7 @@ from registry_browser.sync.removal import remove_registry
 from registry_browser.sync.requests import cancel_sync, request_sync
 from registry_browser.sync.run import SliceResult, work_on
 from registry_browser.sync.store import store_changes
+from registry_browser.sync.upkeep import forget_old_runs, orphaned_runs
 from tests.builders import make_image, make_index, push
 from tests.fake_registry.faults import Disconnect, Hold
 from tests.sync import recorded
@@ -497,17 +498,17 @@ def test_the_lock_is_freed_when_the_work_fails(company: Registry) -> None:
 def test_runs_that_nobody_works_on_are_orphans(company: Registry, sync: Sync, clock: Clock) -> None:
     run = sync.request(company)
     patience = tasks.ORPHANED_AFTER
-    assert tasks.orphaned_runs(clock.now + patience - timedelta(seconds=2)) == []
-    assert tasks.orphaned_runs(clock.now + patience + timedelta(seconds=2)) == [run]
+    assert orphaned_runs(clock.now + patience - timedelta(seconds=2), silent_for=patience) == []
+    assert orphaned_runs(clock.now + patience + timedelta(seconds=2), silent_for=patience) == [run]
     with CRAWL.taken(company.pk):
-        assert tasks.orphaned_runs(clock.now + patience + timedelta(seconds=2)) == []
+        assert orphaned_runs(clock.now + patience + timedelta(seconds=2), silent_for=patience) == []
     sync.slice(run, seconds=0)
     run.refresh_from_db()
     assert run.heartbeat_at is not None
-    assert tasks.orphaned_runs(run.heartbeat_at + patience) == []
-    assert tasks.orphaned_runs(run.heartbeat_at + patience * 2) == [run]
+    assert orphaned_runs(run.heartbeat_at + patience, silent_for=tasks.ORPHANED_AFTER) == []
+    assert orphaned_runs(run.heartbeat_at + patience * 2, silent_for=tasks.ORPHANED_AFTER) == [run]
     sync.finish(run)
-    assert tasks.orphaned_runs(clock.now + patience * 2) == []
+    assert orphaned_runs(clock.now + patience * 2, silent_for=tasks.ORPHANED_AFTER) == []
 
 
 @pytest.fixture
@@ -632,11 +633,11 @@ def test_old_runs_are_forgotten_and_their_changes_later(
     sync(company)
     push(fake, "team/app-0:2.0")
     run = sync(company)
-    tasks.forget_old_runs(clock.now + timedelta(days=1))
+    forget_old_runs(clock.now + timedelta(days=1))
     assert run.items.count() == 6
-    tasks.forget_old_runs(clock.now + timedelta(days=3))
+    forget_old_runs(clock.now + timedelta(days=3))
     assert [item.path for item in run.items.all()] == ["team/app-0"]
-    tasks.forget_old_runs(clock.now + timedelta(days=200))
+    forget_old_runs(clock.now + timedelta(days=200))
     assert SyncRun.objects.count() == 0
 
 
