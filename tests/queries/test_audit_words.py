@@ -108,12 +108,12 @@ def _plain(action: str) -> str:
 
 def test_details_leave_out_what_is_empty_and_read_as_words() -> None:
     detail = {"deletion_allowed": False, "username": "", "manifests": 0, "tags": ["a", "b"]}
-    detail |= {"plan": 1204, "bytes": 134741947}
+    # Plan and run are shown as links, by themselves.
+    detail |= {"plan": 1204, "run": 7, "bytes": 134741947}
 
     assert AuditRow(AuditEvent(at=NOW, action="registry:added", detail=detail)).details == [
         ("bytes", "134,741,947"),
         ("deletion allowed", "no"),
         ("manifests", "0"),
-        ("plan", "1204"),
         ("tags", "a, b"),
     ]
