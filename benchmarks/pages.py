@@ -25,7 +25,7 @@ from benchmarks.record import BIG, NOW, Size, generate  # noqa: E402
 from dashboard.prepare import prepare_database  # noqa: E402
 from registry_browser.history.verify import verify  # noqa: E402
 from registry_browser.models import Registry, Repository, Tag, TagEvent  # noqa: E402
-from registry_browser.sync import figures, liveness  # noqa: E402
+from registry_browser.sync.figures import counts, liveness  # noqa: E402
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -41,8 +41,8 @@ def measure_changes(registry: Registry, repositories: list[Repository]) -> list[
             Tag.objects.filter(pk=repository.tags.order_by("pk")[0].pk).delete()
             began = time.perf_counter()
             liveness.refresh_states(registry.pk, {repository.pk: NOW})
-            figures.refresh_repositories([repository.pk])
-            figures.refresh_registry(registry)
+            counts.refresh_repositories([repository.pk])
+            counts.refresh_registry(registry)
             times.append((time.perf_counter() - began) * 1000)
             transaction.set_rollback(True)
     return times

@@ -17,8 +17,8 @@ from django.db import connection, transaction
 from registry_browser.history.seals import seal_all
 from registry_browser.models import Registry, Repository, RunState, SyncRun, SyncTrigger
 from registry_browser.models.tagsort import sort_key
-from registry_browser.sync import figures, liveness
-from registry_browser.sync.bases import refresh_bases
+from registry_browser.sync.figures import counts, liveness
+from registry_browser.sync.figures.bases import refresh_bases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -274,9 +274,9 @@ def _refresh(registry: Registry) -> None:
     """States, figures and seals by the code that a sync and the schedule use."""
     repositories = list(Repository.objects.filter(registry=registry).values_list("pk", flat=True))
     liveness.refresh_states(registry.pk, dict.fromkeys(repositories, NOW))
-    figures.refresh_repositories(repositories)
+    counts.refresh_repositories(repositories)
     _settle()
-    figures.refresh_registry(registry)
+    counts.refresh_registry(registry)
     refresh_bases(registry, NOW)
     while seal_all(NOW):
         pass

@@ -22,21 +22,21 @@ from dashboard.prepare import prepare_database  # noqa: E402
 from registry_browser.oci.config import parse_config  # noqa: E402
 from registry_browser.oci.manifest import parse_manifest  # noqa: E402
 from registry_browser.sync.crawl import BATCH_MANIFESTS  # noqa: E402
-from registry_browser.sync.decide import decide  # noqa: E402
-from registry_browser.sync.observed import (  # noqa: E402
+from registry_browser.sync.reading.decide import decide  # noqa: E402
+from registry_browser.sync.reading.observed import (  # noqa: E402
     KnownRepository,
     ObservedContent,
     ObservedRepository,
 )
 from registry_browser.sync.registries import RegistryDetails, add_registry  # noqa: E402
-from registry_browser.sync.statistics import Statistics  # noqa: E402
-from registry_browser.sync.store import store_changes  # noqa: E402
-from registry_browser.sync.store_content import store_content  # noqa: E402
+from registry_browser.sync.storing.changes import store_changes  # noqa: E402
+from registry_browser.sync.storing.content import store_content  # noqa: E402
+from registry_browser.sync.storing.statistics import Statistics  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from registry_browser.sync.observed import RepositoryChanges
+    from registry_browser.sync.reading.observed import RepositoryChanges
 
 TAGS = 50
 

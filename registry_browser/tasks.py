@@ -42,9 +42,9 @@ from registry_browser.notifications.run import (
 )
 from registry_browser.sync.connect import connect
 from registry_browser.sync.explain import settle_held
-from registry_browser.sync.listing import is_followed
-from registry_browser.sync.locked import apply_locks
-from registry_browser.sync.place_figures import forget_old_figures
+from registry_browser.sync.figures.locks import apply_locks
+from registry_browser.sync.figures.trends import forget_old_figures
+from registry_browser.sync.reading.listing import is_followed
 from registry_browser.sync.requests import request_sync
 from registry_browser.sync.run import SliceResult, work_on
 from registry_browser.sync.told import LOOK_AGAIN_AFTER, look_again

@@ -37,8 +37,8 @@ from registry_browser.models import (
 from registry_browser.models.chains import chains, top_chain
 from registry_browser.models.tagsort import sort_key
 from registry_browser.oci import mediatypes
-from registry_browser.sync import figures, liveness
-from registry_browser.sync.bases import refresh_bases
+from registry_browser.sync.figures import counts, liveness
+from registry_browser.sync.figures.bases import refresh_bases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -294,8 +294,8 @@ class Record:
             Repository.objects.filter(registry=self.registry).values_list("pk", flat=True)
         )
         liveness.refresh_states(self.registry.pk, dict.fromkeys(repositories, self.now))
-        figures.refresh_repositories(repositories)
-        figures.refresh_registry(self.registry, anew=True)
+        counts.refresh_repositories(repositories)
+        counts.refresh_registry(self.registry, anew=True)
         refresh_bases(self.registry, self.now)
 
     # -- Rows

@@ -1,4 +1,4 @@
-"""What images stand on, counted at the end of a run by `sync.bases`."""
+"""What images stand on, counted at the end of a run by `sync.figures.bases`."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ class Blob(models.Model):
     counts the repositories where a present manifest refers to it, `live_holders` those where a live
     one does. `layer_manifests` counts the manifests that have it as a layer, once for each
     repository they are in, and `layer_places` its places in them, since a digest may stand twice in
-    one. All are kept by `sync.figures` and make space and sharing sums over this table.
+    one. All are kept by `sync.figures.counts` and make space and sharing sums over this table.
     """
 
     registry = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""Figures of places as they were, day by day; kept by `sync.place_figures`."""
+"""Figures of places as they were, day by day; kept by `sync.figures.trends`."""
 
 from __future__ import annotations
 

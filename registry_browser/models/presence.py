@@ -197,7 +197,7 @@ class Tag(models.Model):
 class RepositoryBlob(models.Model):
     """A blob that some present manifest of the repository refers to. `manifests` are how many do,
     `live_manifests` how many of those are live. `layer_manifests` and `layer_places` count as those
-    of `Blob` do. Kept by `sync.figures`.
+    of `Blob` do. Kept by `sync.figures.counts`.
     """
 
     pk = models.CompositePrimaryKey("repository_id", "blob_id")

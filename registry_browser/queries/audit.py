@@ -9,8 +9,8 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from registry_browser.models import AuditEvent, SyncRun
-from registry_browser.queries.history_events import Place, read_place
-from registry_browser.queries.history_scope import LedgerFilter
+from registry_browser.queries.history.events import Place, read_place
+from registry_browser.queries.history.scope import LedgerFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

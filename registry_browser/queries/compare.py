@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry_browser.models import BlobRole, ImageConfig, Manifest, ManifestBlob, Presence
 from registry_browser.queries.compare_sides import Side, sides
-from registry_browser.queries.history_lines import align, dockerfile
+from registry_browser.queries.history.lines import align, dockerfile
 from registry_browser.queries.manifests import what_it_is
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from registry_browser.models import Manifest, Registry, Repository, Tag
-from registry_browser.queries.history_moments import tag_at
-from registry_browser.queries.history_standing import Certainty
-from registry_browser.queries.history_times import in_words, read_moment
+from registry_browser.queries.history.moments import tag_at
+from registry_browser.queries.history.standing import Certainty
+from registry_browser.queries.history.times import in_words, read_moment
 from registry_browser.queries.platforms import ChildRow, children_of, default_child
 
 if TYPE_CHECKING:

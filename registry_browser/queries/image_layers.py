@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.db import connection
 
 from registry_browser.models import BlobRole, ImageConfig, Manifest, ManifestBlob
-from registry_browser.queries.history_lines import Step, align
+from registry_browser.queries.history.lines import Step, align
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,7 +19,7 @@ from registry_browser.oci.config import HelmConfig, parse_helm_config
 from registry_browser.oci.errors import UnexpectedAnswer
 from registry_browser.oci.mediatypes import artifact_name
 from registry_browser.queries.exclusive import ManifestSet, exclusive_bytes, reach
-from registry_browser.queries.history_lines import Step, dockerfile
+from registry_browser.queries.history.lines import Step, dockerfile
 from registry_browser.queries.image_layers import LayerLine, layers_of
 from registry_browser.queries.image_neighbours import (
     NAMED,

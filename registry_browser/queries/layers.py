@@ -12,7 +12,7 @@ from django.db import connection
 
 from registry_browser.models import Blob, BlobRole, ImageConfig, ManifestBlob, Registry
 from registry_browser.models.rows import fetch
-from registry_browser.queries.history_lines import Step, align
+from registry_browser.queries.history.lines import Step, align
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

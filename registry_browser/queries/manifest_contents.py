@@ -15,7 +15,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 
 from registry_browser.models import Blob, BlobRole, ImageConfig, ManifestBody, Presence, Tag
 from registry_browser.queries.exclusive import ManifestSet, exclusive_bytes, reach
-from registry_browser.queries.history_lines import align
+from registry_browser.queries.history.lines import align
 from registry_browser.queries.image_layers import COUNT_TO
 from registry_browser.queries.neighbours import parents_of, referrers_of
 from registry_browser.queries.platforms import ChildRow, children_of

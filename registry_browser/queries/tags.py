@@ -14,7 +14,7 @@ from django.db.models import Exists, F, OrderBy, OuterRef, Q, QuerySet
 
 from registry_browser.models import ManifestChild, ManifestKind, Repository, Tag
 from registry_browser.queries.exclusive import ManifestSet, exclusive_bytes, reach
-from registry_browser.queries.history_scope import is_glob, like_pattern
+from registry_browser.queries.history.scope import is_glob, like_pattern
 from registry_browser.queries.manifests import what_it_is
 from registry_browser.queries.platforms import (
     ChildRow,

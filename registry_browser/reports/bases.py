@@ -1,4 +1,4 @@
-"""Likely base images: the layers on which many images stand, as `sync.bases` counted them."""
+"""Likely base images: the layers on which many images stand, counted by `sync.figures.bases`."""
 
 from __future__ import annotations
 

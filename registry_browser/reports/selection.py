@@ -23,7 +23,7 @@ MOST = 50
 # Of holdings only the primary key is read, and of blobs only those that several places hold. OFFSET
 # keeps the planner from reading all holdings and blobs of all registries for the few that are
 # meant. What the whole set alone holds is reclaimable if nothing live holds it anywhere.
-# Bytes that are due to be counted (`sync.places`) may be fewer yet than what is held twice.
+# Bytes that are due to be counted (`sync.figures.places`) may be fewer yet than what is held twice.
 _SELECTION = """
 WITH asked AS (
     SELECT path COLLATE "C" AS path, number

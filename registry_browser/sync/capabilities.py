@@ -8,7 +8,7 @@ from registry_browser.models import SyncItem, SyncPhase, SyncRun
 from registry_browser.oci.client import RegistryClient
 from registry_browser.oci.probe import has_referrers_api, probe
 from registry_browser.sync.registries import AUTO
-from registry_browser.sync.store_content import holds_manifests
+from registry_browser.sync.storing.content import holds_manifests
 
 
 async def learn(run: SyncRun, client: RegistryClient) -> None:

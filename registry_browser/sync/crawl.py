@@ -29,22 +29,22 @@ from django.db import transaction
 from registry_browser.models import ItemState, Registry, SyncItem, SyncRun
 from registry_browser.models.work_lock import DELETION
 from registry_browser.oci.client import RegistryClient
-from registry_browser.sync.content import Content
-from registry_browser.sync.decide import decide
 from registry_browser.sync.items import write_items
-from registry_browser.sync.known import load_known
-from registry_browser.sync.observe import observe_repository
-from registry_browser.sync.observed import (
+from registry_browser.sync.progress import WRITE_EVERY, Progress
+from registry_browser.sync.reading.content import Content
+from registry_browser.sync.reading.decide import decide
+from registry_browser.sync.reading.known import load_known
+from registry_browser.sync.reading.observe import observe_repository
+from registry_browser.sync.reading.observed import (
     KnownRepository,
     ObservedContent,
     ObservedRepository,
     RepositoryChanges,
 )
-from registry_browser.sync.progress import WRITE_EVERY, Progress
 from registry_browser.sync.requests import lock_items
-from registry_browser.sync.statistics import Statistics
-from registry_browser.sync.store import StoredResult, store_changes
-from registry_browser.sync.store_content import holds_manifests, known_manifests, store_content
+from registry_browser.sync.storing.changes import StoredResult, store_changes
+from registry_browser.sync.storing.content import holds_manifests, known_manifests, store_content
+from registry_browser.sync.storing.statistics import Statistics
 
 log = structlog.get_logger(__name__)
 

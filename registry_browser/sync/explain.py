@@ -27,7 +27,7 @@ from registry_browser.models import (
     TagEvent,
     TagEventKind,
 )
-from registry_browser.sync.observed import RepositoryChanges
+from registry_browser.sync.reading.observed import RepositoryChanges
 from registry_browser.sync.told import Waiting, tells_all_in_order
 
 log = structlog.get_logger(__name__)

@@ -31,16 +31,16 @@ from registry_browser.models import (
 from registry_browser.models.work_lock import CRAWL
 from registry_browser.oci.client import RegistryClient
 from registry_browser.oci.errors import InvalidEndpoint
-from registry_browser.sync.absences import store_absences
-from registry_browser.sync.bases import refresh_bases
 from registry_browser.sync.capabilities import learn, learn_referrers
 from registry_browser.sync.connect import connect
 from registry_browser.sync.crawl import Crawl, CrawlResult
-from registry_browser.sync.decide import is_believable
-from registry_browser.sync.figures import refresh_registry
-from registry_browser.sync.listing import Listing, list_repositories
-from registry_browser.sync.place_figures import remember_places
+from registry_browser.sync.figures.bases import refresh_bases
+from registry_browser.sync.figures.counts import refresh_registry
+from registry_browser.sync.figures.trends import remember_places
 from registry_browser.sync.progress import recount
+from registry_browser.sync.reading.decide import is_believable
+from registry_browser.sync.reading.listing import Listing, list_repositories
+from registry_browser.sync.storing.absences import store_absences
 
 log = structlog.get_logger(__name__)
 

@@ -18,7 +18,7 @@ from registry_browser.templatetags.figures import some
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-    from registry_browser.queries.history_lines import Step
+    from registry_browser.queries.history.lines import Step
     from registry_browser.queries.tags import TagPage
 
 register = Library()

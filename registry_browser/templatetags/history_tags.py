@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 from django.template import Library
 from django.utils.safestring import SafeString
 
-from registry_browser.queries.history_times import between_in_words
-from registry_browser.queries.history_times import written as as_written
+from registry_browser.queries.history.times import between_in_words
+from registry_browser.queries.history.times import written as as_written
 from registry_browser.templatetags.addresses import address
 from registry_browser.templatetags.digests import chip
 from registry_browser.templatetags.icons import icon
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from registry_browser.queries.history_events import EventRow
+    from registry_browser.queries.history.events import EventRow
 
 register = Library()
 

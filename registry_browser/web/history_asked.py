@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from registry_browser.models import EventSource, TagEventKind
-from registry_browser.queries.history_scope import HistoryFilter
-from registry_browser.queries.history_times import SPANS, read_moment
+from registry_browser.queries.history.scope import HistoryFilter
+from registry_browser.queries.history.times import SPANS, read_moment
 from registry_browser.web.asked import asked_text
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from django.urls import reverse
 
 from registry_browser.models import Registry, Repository, TagEvent
-from registry_browser.queries.history_registries import registry_ids
-from registry_browser.queries.history_scope import HistoryFilter, Scope, repository_scope
+from registry_browser.queries.history.registries import registry_ids
+from registry_browser.queries.history.scope import HistoryFilter, Scope, repository_scope
 from registry_browser.queries.tree import has_repositories_below
 from registry_browser.web.asked import asked_text
 from registry_browser.web.places import Crumbs, find_registry, no_such_place, place_crumbs

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from registry_browser.queries.history_lanes import SLICES, Lane
-from registry_browser.queries.history_times import EARLIEST, between_in_words, in_words, written
+from registry_browser.queries.history.lanes import SLICES, Lane
+from registry_browser.queries.history.times import EARLIEST, between_in_words, in_words, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from registry_browser.queries.history_standing import Span
+    from registry_browser.queries.history.standing import Span
 
 _LEAST = 0.3
 """Percent: a span is seen however short it was."""

@@ -27,7 +27,7 @@ from registry_browser.models import (
     Presence,
     Registry,
 )
-from registry_browser.sync.locked import apply_locks
+from registry_browser.sync.figures.locks import apply_locks
 from registry_browser.sync.removal import remove_registry
 from tests.builders import push
 from tests.deletion.stage import DAY, goes, stays

@@ -18,8 +18,8 @@ from registry_browser.models import (
     UndoState,
 )
 from registry_browser.reports.untagged import state_counts, untagged
-from registry_browser.sync.figures import refresh_repositories
-from registry_browser.sync.liveness import Seen, add_presences
+from registry_browser.sync.figures.counts import refresh_repositories
+from registry_browser.sync.figures.liveness import Seen, add_presences
 from tests.builders import make_image, make_index, push
 from tests.deletion.stage import goes, outcomes, stays
 from tests.deletion.test_run import PATH, dangling, item_of

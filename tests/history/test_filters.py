@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from registry_browser.models import EventSource, TagEvent, TagEventKind
-from registry_browser.queries import history_scope
-from registry_browser.queries.history_difference import changed_between
-from registry_browser.queries.history_events import event_page, every_row, first_seen
-from registry_browser.queries.history_lanes import lanes
-from registry_browser.queries.history_moments import stood_at
-from registry_browser.queries.history_scope import HistoryFilter, Scope, is_glob
+from registry_browser.queries.history import scope as history_scope
+from registry_browser.queries.history.difference import changed_between
+from registry_browser.queries.history.events import event_page, every_row, first_seen
+from registry_browser.queries.history.lanes import lanes
+from registry_browser.queries.history.moments import stood_at
+from registry_browser.queries.history.scope import HistoryFilter, Scope, is_glob
 from tests.history.trail import Trail, minute
 from tests.record import Record, digest_of
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from registry_browser.queries.history_difference import DifferenceRow
-    from registry_browser.queries.history_moments import StandingRow
+    from registry_browser.queries.history.difference import DifferenceRow
+    from registry_browser.queries.history.moments import StandingRow
 
 PATHS = ("team/web", "team/web/api", "tea", "teams/web")
 TAGS = ("stable", "1.0", "1.1", "1_0", "2026.1.10", "2026.1.11")

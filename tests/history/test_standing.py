@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from registry_browser.history.verify import verify
 from registry_browser.models import TagSpan
-from registry_browser.queries.history_difference import changed_between
-from registry_browser.queries.history_moments import as_span, stood_at, tag_at
-from registry_browser.queries.history_scope import repository_scope
-from registry_browser.queries.history_standing import Certainty
+from registry_browser.queries.history.difference import changed_between
+from registry_browser.queries.history.moments import as_span, stood_at, tag_at
+from registry_browser.queries.history.scope import repository_scope
+from registry_browser.queries.history.standing import Certainty
 from tests.history.trail import Trail, minute
 from tests.record import Record, digest_of
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from registry_browser.queries.history_lines import align, dockerfile, read_step
+from registry_browser.queries.history.lines import align, dockerfile, read_step
 
 
 @pytest.mark.parametrize(

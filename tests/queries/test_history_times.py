@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from registry_browser.queries.history_times import between_in_words, read_moment, written
+from registry_browser.queries.history.times import between_in_words, read_moment, written
 
 EVENING = datetime(2026, 10, 31, 22, 10, 4, tzinfo=UTC)
 

@@ -28,8 +28,8 @@ from registry_browser.reports.places import places
 from registry_browser.reports.selection import selection_figures
 from registry_browser.reports.space_map import MapNode, place_map, repository_map
 from registry_browser.reports.untagged import state_counts, untagged
-from registry_browser.sync import figures, liveness
-from registry_browser.sync import places as sync_places
+from registry_browser.sync.figures import counts, liveness
+from registry_browser.sync.figures import places as sync_places
 from tests.record import NOW, Record
 from tests.reports.naive import Figures, Naive, below
 
@@ -148,7 +148,7 @@ class Store:
             touched = list(
                 Repository.objects.filter(registry=registry).values_list("pk", flat=True)
             )
-        figures.refresh_repositories(
+        counts.refresh_repositories(
             liveness.refresh_states(registry.pk, dict.fromkeys(touched, NOW), changed)
         )
 
@@ -192,12 +192,12 @@ def _agrees(store: Store) -> None:
 def test_figures_of_every_place_follow_each_change(contents: Any, events: Any, later: Any) -> None:
     def check(store: Store) -> None:
         registry = store.record.registry
-        figures.refresh_registry(registry)
+        counts.refresh_registry(registry)
         _agrees(store)
         # Namespaces are counted by now; from here on they are followed, change by change.
         for event in later:
             store.happen(event)
-            figures.refresh_registry(registry)
+            counts.refresh_registry(registry)
             assert not registry.bytes_due
             _agrees(store)
 
@@ -209,7 +209,7 @@ def test_figures_of_every_place_follow_each_change(contents: Any, events: Any, l
 def test_sums_over_parts_add_up_to_the_whole(contents: Any, events: Any) -> None:
     def check(store: Store) -> None:
         registry = store.record.registry
-        figures.refresh_registry(registry)
+        counts.refresh_registry(registry)
         for prefix in ("", "a", "a/b"):
             found = space_figures(registry, prefix)
             if found is None:
@@ -313,12 +313,12 @@ def test_more_change_than_is_followed_is_counted_anew(
 ) -> None:
     def check(store: Store) -> None:
         registry = store.record.registry
-        figures.refresh_registry(registry)
+        counts.refresh_registry(registry)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sync_places, "FOLLOWED", 0)
             for event in later:
                 store.happen(event)
-            figures.refresh_registry(registry)
+            counts.refresh_registry(registry)
         _agrees(store)
 
     _in_a_store(check, contents, events)

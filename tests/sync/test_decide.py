@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from registry_browser.history.told import later
-from registry_browser.sync.decide import decide, is_believable
-from registry_browser.sync.observed import (
+from registry_browser.sync.reading.decide import decide, is_believable
+from registry_browser.sync.reading.observed import (
     MAX_PROBLEMS,
     KnownRepository,
     ObservedRepository,

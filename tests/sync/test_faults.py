@@ -12,8 +12,9 @@ from django.db import DataError, OperationalError
 from registry_browser.models import ItemState, Registry, RegistryState, RunState
 from registry_browser.oci import manifest as parsing
 from registry_browser.oci.transport import Retries, Timeouts
-from registry_browser.sync import content, crawl
+from registry_browser.sync import crawl
 from registry_browser.sync.connect import connect
+from registry_browser.sync.reading import content
 from registry_browser.sync.run import work_on
 from tests.builders import make_image, make_index, push
 from tests.fake_registry import Auth, Catalog, FakeRegistry, Paging

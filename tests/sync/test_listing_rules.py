@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from registry_browser.sync.listing import is_followed
+from registry_browser.sync.reading.listing import is_followed
 
 FOLLOWED = {
     "everything, where nothing is named": ("team/web", [], True),

@@ -11,7 +11,7 @@ from django.conf import settings
 from registry_browser import tasks
 from registry_browser.models import PlaceFigure
 from registry_browser.queries.trends import DAYS, place_trend
-from registry_browser.sync.place_figures import KEPT, forget_old_figures, remember_places
+from registry_browser.sync.figures.trends import KEPT, forget_old_figures, remember_places
 from tests.record import Record
 
 pytestmark = pytest.mark.django_db

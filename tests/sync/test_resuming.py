@@ -27,11 +27,12 @@ from registry_browser.models import (
 )
 from registry_browser.models.work_lock import CRAWL, DELETION
 from registry_browser.oci.client import RegistryClient
-from registry_browser.sync import crawl, listing
+from registry_browser.sync import crawl
+from registry_browser.sync.reading import listing
 from registry_browser.sync.removal import remove_registry
 from registry_browser.sync.requests import cancel_sync, request_sync
 from registry_browser.sync.run import SliceResult, work_on
-from registry_browser.sync.store import store_changes
+from registry_browser.sync.storing.changes import store_changes
 from registry_browser.sync.upkeep import forget_old_runs, orphaned_runs
 from tests.builders import make_image, make_index, push
 from tests.fake_registry.faults import Disconnect, Hold

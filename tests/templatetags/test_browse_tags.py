@@ -6,7 +6,7 @@ import pytest
 from django.template import Context
 from django.test import RequestFactory
 
-from registry_browser.queries.history_lines import Step
+from registry_browser.queries.history.lines import Step
 from registry_browser.templatetags.browse_tags import (
     depth_class,
     element_id,

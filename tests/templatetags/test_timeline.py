@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from registry_browser.queries.history_lanes import SLICES, Lane
-from registry_browser.queries.history_standing import Span
+from registry_browser.queries.history.lanes import SLICES, Lane
+from registry_browser.queries.history.standing import Span
 from registry_browser.templatetags.timeline import lane_picture
 from registry_browser.web.lanes import Window, draw
 from tests.templatetags.drawing import WEB

@@ -127,7 +127,7 @@ def test_the_manifest_alone_is_that_of_the_file(trail: Trail, auditor: Client) -
 def test_many_chunks_make_one_file(
     trail: Trail, auditor: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry_browser.queries.history_events.CHUNK", 2)
+    monkeypatch.setattr("registry_browser.queries.history.events.CHUNK", 2)
     for number in range(7):
         trail.look(minute(20 + number), {"stable": f"image {number}", "1.0": "one"})
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_browser.queries.history_times import EARLIEST, LATEST, read_moment
+from registry_browser.queries.history.times import EARLIEST, LATEST, read_moment
 from registry_browser.web.lanes import Window, ticks, window
 
 NOW = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)

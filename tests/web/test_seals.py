@@ -10,7 +10,7 @@ import pytest
 from registry_browser.history import audit
 from registry_browser.history.seals import seal_all
 from registry_browser.models import Seal
-from registry_browser.queries.history_seals import VERIFIED_WITHIN
+from registry_browser.queries.history.seals import VERIFIED_WITHIN
 from registry_browser.tasks import verify_history
 from tests.history.trail import Trail, minute
 from tests.record import Record

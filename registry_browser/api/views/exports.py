@@ -25,8 +25,8 @@ from registry_browser.api.views.history import (
 from registry_browser.history import seals
 from registry_browser.history.downloads import FORMS, start_download
 from registry_browser.queries.audit import every_audit_row
-from registry_browser.queries.history_events import every_row
-from registry_browser.queries.history_scope import Scope, repository_scope
+from registry_browser.queries.history.events import every_row
+from registry_browser.queries.history.scope import Scope, repository_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

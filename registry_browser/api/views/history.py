@@ -20,12 +20,12 @@ from registry_browser.api.serializers.problems import page_of
 from registry_browser.api.views.base import ListView
 from registry_browser.models import EventSource, Seal, TagEventKind
 from registry_browser.queries.audit import AuditFilter
-from registry_browser.queries.history_arrivals import arrivals
-from registry_browser.queries.history_events import event_rows, matching
-from registry_browser.queries.history_moments import stood_at
-from registry_browser.queries.history_registries import registry_ids
-from registry_browser.queries.history_scope import HistoryFilter, Scope, repository_scope
-from registry_browser.queries.history_times import read_moment
+from registry_browser.queries.history.arrivals import arrivals
+from registry_browser.queries.history.events import event_rows, matching
+from registry_browser.queries.history.moments import stood_at
+from registry_browser.queries.history.registries import registry_ids
+from registry_browser.queries.history.scope import HistoryFilter, Scope, repository_scope
+from registry_browser.queries.history.times import read_moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

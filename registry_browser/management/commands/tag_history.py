@@ -11,19 +11,19 @@ from django.core.management.base import CommandError, CommandParser
 from registry_browser.history.exports import safe_cell
 from registry_browser.management.terminal import RecordCommand
 from registry_browser.models import Repository
-from registry_browser.queries.history_events import (
+from registry_browser.queries.history.events import (
     event_rows,
     matching,
 )
-from registry_browser.queries.history_moments import StandingRow, stood_at
-from registry_browser.queries.history_registries import ledger_registries, registry_ids
-from registry_browser.queries.history_scope import HistoryFilter, Scope, repository_scope
-from registry_browser.queries.history_times import between_in_words, in_words, read_moment
+from registry_browser.queries.history.moments import StandingRow, stood_at
+from registry_browser.queries.history.registries import ledger_registries, registry_ids
+from registry_browser.queries.history.scope import HistoryFilter, Scope, repository_scope
+from registry_browser.queries.history.times import between_in_words, in_words, read_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from registry_browser.queries.history_standing import Standing
+    from registry_browser.queries.history.standing import Standing
 
 _CHUNK = 1000
 _EVENT = (

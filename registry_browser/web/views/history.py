@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from registry_browser.queries import history_events as events
 from registry_browser.queries import manifests
-from registry_browser.queries.history_difference import changed_between
-from registry_browser.queries.history_digests import tags_of_digest
-from registry_browser.queries.history_lanes import lanes
-from registry_browser.queries.history_moments import stood_at, tag_at
-from registry_browser.queries.history_registries import ledger_registries
-from registry_browser.queries.history_seals import seal_state
+from registry_browser.queries.history import events
+from registry_browser.queries.history.difference import changed_between
+from registry_browser.queries.history.digests import tags_of_digest
+from registry_browser.queries.history.lanes import lanes
+from registry_browser.queries.history.moments import stood_at, tag_at
+from registry_browser.queries.history.registries import ledger_registries
+from registry_browser.queries.history.seals import seal_state
 from registry_browser.queries.tree import has_repositories_below
 from registry_browser.web.access import auditors_only
 from registry_browser.web.asked import asked_page, asked_text

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from registry_browser.models import Tag
-from registry_browser.queries.history_digests import tags_of_digest
+from registry_browser.queries.history.digests import tags_of_digest
 from registry_browser.queries.images import ManifestPage, config_body, manifest_body, manifest_page
 from registry_browser.queries.platforms import children_of
 from registry_browser.queries.references import Explanation

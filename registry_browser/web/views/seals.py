@@ -12,8 +12,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from registry_browser.history import audit, seals
 from registry_browser.history.export_check import check_export
-from registry_browser.queries.history_events import every_row
-from registry_browser.queries.history_seals import seal_state, seals_page
+from registry_browser.queries.history.events import every_row
+from registry_browser.queries.history.seals import seal_state, seals_page
 from registry_browser.tasks import start_verification
 from registry_browser.web.access import auditor_required, auditors_only
 from registry_browser.web.asked import asked_number, asked_text

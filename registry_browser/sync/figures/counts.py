@@ -5,8 +5,8 @@ many live ones. Each presence remembers as what it was counted there, so that on
 counted again. From it come, as sums, all figures of DESIGN's section 1: a blob is exclusive to a
 set when the set holds all its holders, and reclaimable when no holder is live. A change of one
 repository can change figures of others (a layer stops being shared): a small change is followed in
-`sync.places`, to repositories, namespaces and the registry alike; after a large one, those that
-lost or gained an exclusive blob are counted along.
+`places`, to repositories, namespaces and the registry alike; after a large one, those that lost or
+gained an exclusive blob are counted along.
 
 Only one crawl a registry runs at a time (`CRAWL`), so the counts on blobs are never changed by
 two at once.
@@ -18,7 +18,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from registry_browser.models import BlobRole, Counted, ManifestKind, PresenceState, Registry
-from registry_browser.sync.places import following, refresh_places
+from registry_browser.sync.figures.places import following, refresh_places
 
 _TEMPORARY = """
 CREATE TEMPORARY TABLE IF NOT EXISTS presence_change (repository_id bigint, manifest_id bigint,

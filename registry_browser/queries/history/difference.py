@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from registry_browser.models import Registry
-from registry_browser.queries.history_events import read_place
-from registry_browser.queries.history_moments import as_span
-from registry_browser.queries.history_scope import (
+from registry_browser.queries.history.events import read_place
+from registry_browser.queries.history.moments import as_span
+from registry_browser.queries.history.scope import (
     EVENT_COLUMNS,
     HistoryFilter,
     Scope,
     conditions_of,
 )
-from registry_browser.queries.history_standing import Certainty, Span, Standing, standing
+from registry_browser.queries.history.standing import Certainty, Span, Standing, standing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

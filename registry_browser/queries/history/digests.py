@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from registry_browser.models import Repository, TagSpan
-from registry_browser.queries.history_scope import digests_meant
-from registry_browser.queries.history_standing import Span
+from registry_browser.queries.history.scope import digests_meant
+from registry_browser.queries.history.standing import Span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from registry_browser.models import (
     Tag,
 )
 from registry_browser.oci import mediatypes
-from registry_browser.sync.observed import KnownRepository, Problem
+from registry_browser.sync.reading.observed import KnownRepository, Problem
 from registry_browser.sync.told import told_digests
 
 ByRepository = dict[int, list[str]]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from registry_browser.models import Repository
-from registry_browser.queries.history_events import first_seen, followed_since
-from registry_browser.queries.history_scope import (
+from registry_browser.queries.history.events import first_seen, followed_since
+from registry_browser.queries.history.scope import (
     STOOD_COLUMNS,
     HistoryFilter,
     Scope,
@@ -18,7 +18,7 @@ from registry_browser.queries.history_scope import (
     digests_meant,
     repositories_with,
 )
-from registry_browser.queries.history_standing import Span, Standing, standing
+from registry_browser.queries.history.standing import Span, Standing, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -5,7 +5,7 @@ and a repository only if the registry's complete catalog does not name it *and* 
 for it, says that it knows no such name.
 """
 
-from registry_browser.sync.observed import (
+from registry_browser.sync.reading.observed import (
     MAX_PROBLEMS,
     KnownRepository,
     ObservedRepository,

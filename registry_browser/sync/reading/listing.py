@@ -20,7 +20,7 @@ from registry_browser.oci.errors import (
     Unreachable,
     Unsupported,
 )
-from registry_browser.sync.decide import is_believable
+from registry_browser.sync.reading.decide import is_believable
 from registry_browser.sync.requests import read_again
 
 CATALOG_REFUSED = (AccessDenied, NotFound, Unsupported)

@@ -7,8 +7,8 @@ from django.db.models import Q
 
 from registry_browser.models import Registry, Repository
 from registry_browser.models.work_lock import CRAWL
-from registry_browser.sync.figures import refresh_registry, refresh_repositories
-from registry_browser.sync.liveness import refresh_states
+from registry_browser.sync.figures.counts import refresh_registry, refresh_repositories
+from registry_browser.sync.figures.liveness import refresh_states
 
 BATCH = 200
 """Repositories whose states are computed in one transaction."""

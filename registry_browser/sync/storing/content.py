@@ -14,9 +14,9 @@ from django.db import connection, transaction
 from registry_browser.models import BlobRole, Manifest, Registry
 from registry_browser.models.chains import chains
 from registry_browser.models.copying import copy_rows, copying
-from registry_browser.sync import content_rows
-from registry_browser.sync.content_rows import Row
-from registry_browser.sync.observed import ObservedContent
+from registry_browser.sync.reading.observed import ObservedContent
+from registry_browser.sync.storing import content_rows
+from registry_browser.sync.storing.content_rows import Row
 
 _IDS = """
 SELECT nextval((SELECT pg_get_serial_sequence(%s, 'id'))::regclass) FROM generate_series(1, %s)

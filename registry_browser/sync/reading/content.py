@@ -17,7 +17,7 @@ from registry_browser.oci.client import FetchedManifest, RegistryClient
 from registry_browser.oci.config import ImageConfig
 from registry_browser.oci.errors import NotFound, RegistryError, UnexpectedAnswer
 from registry_browser.oci.manifest import Child, Manifest, parse_manifest
-from registry_browser.sync.observed import ObservedContent, Problem
+from registry_browser.sync.reading.observed import ObservedContent, Problem
 
 MAX_DEPTH = 16
 

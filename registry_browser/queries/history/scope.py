@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import CharField, Lookup, Q
 
 from registry_browser.models import Manifest, Repository, TagEvent, TagEventKind
-from registry_browser.queries.history_registries import removed_registries
+from registry_browser.queries.history.registries import removed_registries
 
 if TYPE_CHECKING:
     _Lookup = Lookup[Any]

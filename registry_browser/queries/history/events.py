@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q, QuerySet
 
 from registry_browser.models import EventSource, Presence, Registry, TagEvent, TagEventKind
-from registry_browser.queries.history_times import between_in_words, in_words, read_moment
+from registry_browser.queries.history.times import between_in_words, in_words, read_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from registry_browser.queries.history_scope import HistoryFilter, Scope
+    from registry_browser.queries.history.scope import HistoryFilter, Scope
 
 PAGE = 40
 CHUNK = 2000

@@ -18,8 +18,8 @@ from registry_browser.oci.errors import (
     RegistryError,
     Unreachable,
 )
-from registry_browser.sync.content import Content
-from registry_browser.sync.observed import (
+from registry_browser.sync.reading.content import Content
+from registry_browser.sync.reading.observed import (
     MAX_PROBLEMS,
     KnownRepository,
     ObservedRepository,

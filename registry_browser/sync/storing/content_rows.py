@@ -11,7 +11,7 @@ import msgspec
 from registry_browser.models.chains import top_chain
 from registry_browser.oci.config import HistoryStep, ImageConfig
 from registry_browser.oci.manifest import Child, Descriptor, Platform
-from registry_browser.sync.observed import ObservedContent
+from registry_browser.sync.reading.observed import ObservedContent
 
 Row = tuple[Any, ...]
 

@@ -1,7 +1,7 @@
 """Changes into the record: tags, presences, the ledger, states and figures of a batch of
 repositories, in one transaction.
 
-The content that tags point to must be stored before (`store_content`). Storing the same changes
+The content that tags point to must be stored before (see `content`). Storing the same changes
 twice ends in the same record: what is there already is left alone, and only what was really changed
 is written to the ledger.
 """
@@ -24,11 +24,11 @@ from registry_browser.models import (
     TagEventKind,
 )
 from registry_browser.models.tagsort import sort_key
-from registry_browser.sync import liveness
 from registry_browser.sync.explain import explain
-from registry_browser.sync.figures import refresh_repositories
-from registry_browser.sync.observed import RepositoryChanges, TagChange
-from registry_browser.sync.store_content import known_manifests
+from registry_browser.sync.figures import liveness
+from registry_browser.sync.figures.counts import refresh_repositories
+from registry_browser.sync.reading.observed import RepositoryChanges, TagChange
+from registry_browser.sync.storing.content import known_manifests
 
 
 @dataclass(frozen=True, slots=True)

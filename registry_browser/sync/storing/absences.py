@@ -9,11 +9,11 @@ from registry_browser.history.causes import deleted_by_us
 from registry_browser.history.ledger import record_tag_events
 from registry_browser.history.told import later
 from registry_browser.models import EventSource, Presence, Registry, Repository, Tag, TagEventKind
-from registry_browser.sync import liveness
 from registry_browser.sync.explain import explain_absences
-from registry_browser.sync.figures import refresh_repositories
-from registry_browser.sync.observed import TagChange
-from registry_browser.sync.store import tag_event
+from registry_browser.sync.figures import liveness
+from registry_browser.sync.figures.counts import refresh_repositories
+from registry_browser.sync.reading.observed import TagChange
+from registry_browser.sync.storing.changes import tag_event
 
 
 def store_absences(

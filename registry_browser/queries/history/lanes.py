@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from registry_browser.models import Registry, Tag
-from registry_browser.queries.history_events import matching
-from registry_browser.queries.history_scope import HistoryFilter, Scope, like_pattern
-from registry_browser.queries.history_standing import Span
+from registry_browser.queries.history.events import matching
+from registry_browser.queries.history.scope import HistoryFilter, Scope, like_pattern
+from registry_browser.queries.history.standing import Span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from registry_browser.queries.history_events import EventRow
+    from registry_browser.queries.history.events import EventRow
 
 LANES = 12
 SPANS = 400

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from django.db import connection
 
 from registry_browser.models import TagEvent
-from registry_browser.queries.history_events import EventRow, event_rows
+from registry_browser.queries.history.events import EventRow, event_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from registry_browser.queries.history_moments import StandingRow
+    from registry_browser.queries.history.moments import StandingRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,3 @@
+"""What follows from the rows: which manifests a tag reaches (`liveness`), what repositories, places
+and registries hold and share (`counts`, `places`), remembered over time (`trends`).
+"""

@@ -1,0 +1,3 @@
+"""Observed content and decided changes, written into the record in bulk: `content` before the
+`changes` that point to it, `absences` when a run may believe them.
+"""
