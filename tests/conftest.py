@@ -7,7 +7,6 @@ has its own database on it) and is gone when the run ends, however it ends: `das
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from django.conf import settings
 from django.db import connection
 
 from dashboard import lease
+from tests.homes import remove_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,4 +106,4 @@ def pytest_unconfigure() -> None:
     if settings.EMBEDDED_POSTGRES is not None:
         lease.release()
         lease.Lease(settings.EMBEDDED_POSTGRES).leave()
-    shutil.rmtree(HOME)
+    remove_home(HOME)

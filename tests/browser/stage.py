@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from dashboard.postgres import EmbeddedPostgres
 from tests.builders import layer, make_image, push
 from tests.fake_registry import FakeRegistry
 from tests.fake_registry.company import Company
+from tests.homes import remove_home
 from tests.worker.stage import POSTGRES_OPTIONS, dies_with_us
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Dashboard:
     def __init__(self) -> None:
         self._ending = ExitStack()
         self.home = Path(tempfile.mkdtemp(prefix="registry-browser-pages-"))
-        self._ending.callback(shutil.rmtree, self.home)
+        self._ending.callback(remove_home, self.home)
         self._port = _free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._company = Company(datetime.now(UTC))

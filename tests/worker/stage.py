@@ -20,6 +20,7 @@ import psycopg
 from dashboard.broker import QUEUE
 from dashboard.lease import Lease
 from dashboard.postgres import EmbeddedPostgres
+from tests.homes import remove_home
 from tests.tools import require_tool
 from tests.worker.waiting import until
 
@@ -123,7 +124,7 @@ class Stage:
     def __init__(self, broker: str) -> None:
         self._ending = ExitStack()
         self.home = Path(tempfile.mkdtemp(prefix="registry-browser-worker-"))
-        self._ending.callback(shutil.rmtree, self.home)
+        self._ending.callback(remove_home, self.home)
         self.server = EmbeddedPostgres(self.home, options=POSTGRES_OPTIONS)
         self.redis = RedisServer(self.home) if broker == "redis" else None
         self._environment = {
