@@ -282,6 +282,8 @@ LOGGING = logs.logging_config(
 )
 logs.configure_structlog()
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+# It would believe whatever X-Forwarded-For says; `client_address` knows whom to believe.
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 
 # -- The dashboard itself
 

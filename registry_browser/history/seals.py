@@ -153,11 +153,6 @@ def seal_all(now: datetime, *, at_most: int = 50) -> list[Seal]:
     return made
 
 
-def seal_next(now: datetime) -> Seal | None:
-    """Seal the oldest open rows, as `seal_all` does, in one seal at most."""
-    return next(iter(seal_all(now, at_most=1)), None)
-
-
 def _seal_up_to(limits: tuple[int, int], now: datetime) -> Seal | None:
     with transaction.atomic():
         with connection.cursor() as cursor:

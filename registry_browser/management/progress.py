@@ -35,18 +35,19 @@ class Bar:
 
 
 class Lines:
-    """A line for each phase and each tenth of the repositories: enough for a log, and never
-    thousands.
+    """A line for each phase, each tenth of the repositories and each wait: enough for a log, and
+    never thousands.
     """
 
     def __init__(self, stream: OutputWrapper) -> None:
         self._stream = stream
-        self._last: tuple[str, int] | None = None
+        self._last: tuple[object, ...] | None = None
 
     def show(self, run: SyncRun) -> None:
         tenth = run.done * TENTHS // run.total if run.total else 0
-        if (run.phase, tenth) != self._last:
-            self._last = (run.phase, tenth)
+        now = (run.phase, tenth, run.rate_limited_until is not None)
+        if now != self._last:
+            self._last = now
             self._stream.write(_facts(run))
 
     def end(self) -> None:
@@ -61,4 +62,7 @@ def _bar(run: SyncRun) -> str:
 def _facts(run: SyncRun) -> str:
     phase = SyncPhase(run.phase).label
     of = "?" if run.total is None else f"{run.total:,}"
-    return f"{phase}: {run.done:,} of {of} repositories, {run.requests:,} requests"
+    facts = f"{phase}: {run.done:,} of {of} repositories, {run.requests:,} requests"
+    if run.rate_limited_until is None:
+        return facts
+    return f"{facts}; the registry asks to wait until {run.rate_limited_until:%H:%M:%S} UTC"

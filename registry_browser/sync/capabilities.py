@@ -3,8 +3,9 @@ by now.
 """
 
 from asgiref.sync import sync_to_async
+from django.db.models import QuerySet
 
-from registry_browser.models import SyncItem, SyncPhase, SyncRun
+from registry_browser.models import Registry, SyncItem, SyncPhase, SyncRun
 from registry_browser.oci.client import RegistryClient
 from registry_browser.oci.probe import has_referrers_api, probe
 from registry_browser.sync.registries import AUTO
@@ -20,13 +21,14 @@ async def learn(run: SyncRun, client: RegistryClient) -> None:
     if registry.capabilities and not asks_anew:
         return
     found = await probe(client)
-    if found.capabilities is None:
+    if found.capabilities is None or client.closed_for:
+        # Cut off by a registry that wants us to wait, a probe would take silence for inability.
         return
     known = {name: can for name, can in found.capabilities.items() if can is not None}
-    registry.capabilities = {**found.capabilities, **registry.capabilities, **known}
-    if registry.dialect == AUTO:
-        registry.dialect = found.dialect
-    await registry.asave(update_fields=["capabilities", "dialect"])
+    learned = {**found.capabilities, **registry.capabilities, **known}
+    dialect = found.dialect if registry.dialect == AUTO else registry.dialect
+    if await _as_asked(registry).aupdate(capabilities=learned, dialect=dialect):
+        registry.capabilities, registry.dialect = learned, dialect
 
 
 async def learn_referrers(run: SyncRun, client: RegistryClient) -> None:
@@ -40,8 +42,17 @@ async def learn_referrers(run: SyncRun, client: RegistryClient) -> None:
     path = await listed.values_list("path", flat=True).afirst()
     if path is None or (answer := await has_referrers_api(client, path)) is None:
         return
-    registry.capabilities["referrers_api"] = answer
-    await registry.asave(update_fields=["capabilities"])
+    learned = {**registry.capabilities, "referrers_api": answer}
+    if not await _as_asked(registry).aupdate(capabilities=learned):
+        return
+    registry.capabilities = learned
     if answer and await sync_to_async(holds_manifests)(registry.pk):
         run.full_check = True
         await run.asave(update_fields=["full_check"])
+
+
+def _as_asked(registry: Registry) -> QuerySet[Registry]:
+    """The registry, unless an admin has meanwhile changed whom we ask, or as what: then the answer
+    says nothing about it.
+    """
+    return Registry.objects.filter(pk=registry.pk, url=registry.url, dialect=registry.dialect)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.db import IntegrityError, transaction
 
 from registry_browser.history import audit
-from registry_browser.models import Registry, SecretIsLost
+from registry_browser.models import Registry, SecretIsLost, SyncRun
 from registry_browser.models.registry import NAME_PATTERN, SLUG
 from registry_browser.oci.dialects import DIALECTS
 from registry_browser.oci.endpoint import Endpoint
@@ -110,6 +110,10 @@ def change_registry(
         checks_before = held.check_interval
         if changes.keys() & {"url", "dialect"}:
             held.capabilities = {}  # What it can do is asked anew.
+        if changes.keys() & {"url", "username", "secret"}:
+            # Who asked us to wait was another, or asked somebody else to.
+            runs = SyncRun.objects.filter(registry=held, rate_limited_until__gt=now)
+            runs.update(rate_limited_until=None)
         applied = _apply(held, details)
         held.next_sync_at = now if held.sync_interval else None
         if held.check_interval != checks_before:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
+import structlog
 from django.conf import settings
 
 from registry_browser.history.audit import asked_from
@@ -20,7 +21,7 @@ def client_address(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
     """Middleware: REMOTE_ADDR is the address of the client, also behind the proxies that are
-    trusted, and what a page or the API records has it.
+    trusted; what a page or the API records has it, and each line of the log.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
@@ -28,6 +29,7 @@ def client_address(
             request.META.get("REMOTE_ADDR", ""), request.headers.get("X-Forwarded-For", "")
         )
         request.META["REMOTE_ADDR"] = address
+        structlog.contextvars.bind_contextvars(ip=address)
         with asked_from(address or None):
             return get_response(request)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import patch
 
@@ -225,6 +226,22 @@ def test_a_log_gets_a_line_a_tenth_and_not_a_line_a_repository() -> None:
     written = text.getvalue().splitlines()
     assert len(written) == 11
     assert written[-1].startswith("Reading tags and manifests: 1,000 of 1,000 repositories")
+
+
+def test_a_log_says_once_until_when_the_registry_wants_us_to_wait() -> None:
+    text, out = stream()
+    lines = Lines(out)
+    run = a_run_at(1, 2)
+
+    for seconds in (0.0, 0.1, 0.2):
+        run.rate_limited_until = NOW + timedelta(seconds=seconds)
+        lines.show(run)
+    run.rate_limited_until = None
+    lines.show(run)
+
+    waiting, going_on = text.getvalue().splitlines()
+    assert waiting.endswith(f"; the registry asks to wait until {NOW:%H:%M:%S} UTC")
+    assert going_on.endswith("requests")
 
 
 @pytest.mark.parametrize(("is_terminal", "drawn"), [(True, "\r["), (False, "Reading tags")])

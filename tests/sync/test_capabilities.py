@@ -6,12 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from asgiref.sync import sync_to_async
 
 from registry_browser.models import PresenceState, RunState
+from registry_browser.oci.probe import probe
+from registry_browser.sync import capabilities
 from registry_browser.sync.registries import RegistryDetails, change_registry
+from registry_browser.sync.run import SliceResult
 from tests.builders import push, push_referrers, sbom, signature
 from tests.fake_registry import FakeRegistry, Habits
-from tests.fake_registry.faults import Effect, answer
+from tests.fake_registry.faults import Effect, answer, too_many_requests
 from tests.fake_registry.habits import oci
 from tests.sync import recorded
 
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from registry_browser.models import Registry
+    from registry_browser.oci.client import RegistryClient
+    from registry_browser.oci.probe import Probe
     from tests.sync.conftest import Clock, Sync
 
 REFERRERS = "/referrers/"
@@ -151,3 +157,44 @@ def test_another_address_or_dialect_is_found_out_anew(
         same = replace(wanted, dialect="distribution", concurrency=3)
         kept = change_registry(changed, same, actor="ann", now=clock())
         assert kept.capabilities == changed.capabilities
+
+
+def test_what_a_probe_learned_says_nothing_of_an_address_that_was_changed_meanwhile(
+    fake: FakeRegistry,
+    registry: Registry,
+    sync: Sync,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    push(fake, "team/app:1.0")
+    elsewhere = fake.url.replace("127.0.0.1", "localhost")
+
+    async def probe_while_an_admin_acts(client: RegistryClient) -> Probe:
+        found = await probe(client)
+        details = RegistryDetails(name=registry.name, url=elsewhere, dialect="distribution")
+        await sync_to_async(change_registry)(registry, details, actor="ann", now=clock())
+        return found
+
+    monkeypatch.setattr(capabilities, "probe", probe_while_an_admin_acts)
+    sync(registry)
+
+    assert (registry.url, registry.dialect) == (elsewhere, "distribution")
+    assert registry.capabilities == {}
+
+
+def test_a_registry_that_wants_us_to_wait_at_its_first_sync_is_known_for_what_it_is_afterwards(
+    add: Callable[..., Registry], sync: Sync, clock: Clock
+) -> None:
+    with FakeRegistry() as distribution:
+        push(distribution, "team/app:1.0")
+        registry = add(distribution, "busy", dialect="auto")
+        distribution.faults.on("GET", "/v2/_catalog", too_many_requests("120"))
+        run = sync.request(registry)
+        assert sync.slice(run) is SliceResult.WAITS
+        distribution.faults.clear()
+        clock.advance(hours=1)
+
+        assert sync.finish(run).state == RunState.DONE
+
+    registry.refresh_from_db()
+    assert registry.dialect == "distribution"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,14 @@ import pytest
 
 from registry_browser import tasks
 from registry_browser.models import ItemState, RunState, SyncPhase
+from registry_browser.sync.registries import change_registry
 from registry_browser.sync.requests import cancel_sync
 from registry_browser.sync.run import SliceResult
 from registry_browser.sync.upkeep import orphaned_runs
 from tests.builders import push
 from tests.fake_registry.faults import too_many_requests
 from tests.sync import recorded
+from tests.sync.test_changing import details_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +116,20 @@ def test_the_clock_sends_a_waiting_run_when_the_time_is_over(
     waits(sync, run)
     assert orphaned_runs(clock.advance(minutes=10), silent_for=tasks.ORPHANED_AFTER) == []
     assert orphaned_runs(clock.advance(hours=1), silent_for=tasks.ORPHANED_AFTER) == [run]
+
+
+def test_who_signs_in_otherwise_need_not_wait(
+    fake: FakeRegistry, registry: Registry, sync: Sync, clock: Clock
+) -> None:
+    limit(fake, "/tags/list")
+    run = sync.request(registry)
+    waits(sync, run)
+    fake.faults.clear()
+
+    details = replace(details_of(registry), username="reader", secret="of the account")
+    change_registry(registry, details, actor="ann", now=clock())
+
+    assert sync.finish(run).state == RunState.DONE
 
 
 def test_a_run_that_waits_can_be_cancelled_and_the_next_one_waits_as_long(

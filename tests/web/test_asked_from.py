@@ -68,3 +68,11 @@ def test_a_stranger_locks_nobody_out_who_comes_by_the_same_proxy(
     )  # fmt: skip
 
     assert answer.status_code == 302
+
+
+def test_the_log_names_the_same_address(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    client.get("/sign-in/", REMOTE_ADDR=CLIENT, headers={"X-Forwarded-For": OTHER})
+
+    [finished] = [record.msg for record in caplog.records if "request_finished" in str(record.msg)]
+    assert isinstance(finished, dict)
+    assert finished["ip"] == CLIENT
