@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
@@ -119,9 +120,20 @@ def test_a_large_plan_wants_its_words(old: PushedImage, manage: Manage) -> None:
     assert manage("run_deletion", number, "--confirm", PATH).status == 0
 
 
+def test_a_large_plan_is_printed_with_the_command_that_runs_it(
+    old: PushedImage, manage: Manage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry_browser.deletion.store.TYPED_FROM_ITEMS", 1)
+    following = manage("plan_deletion", "prod", "--grace", "0s").out.splitlines()[-1]
+    command = shlex.split(following.split("`")[1])
+    assert command[-2:] == ["--confirm", PATH]
+    assert manage(*command[1:]).status == 0
+
+
 def test_a_second_person_is_not_this_terminal(old: PushedImage, manage: Manage) -> None:
     Registry.objects.update(deletion_needs_second_person=True)
-    manage("plan_deletion", "prod", "--grace", "0s")
+    following = manage("plan_deletion", "prod", "--grace", "0s").out.splitlines()[-1]
+    assert following == "Another admin approves it in the dashboard, which has it carried out."
     complaint = manage("run_deletion", str(DeletionPlan.objects.get().pk)).complaint
     assert "needs a second person" in complaint
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -80,7 +81,15 @@ class Command(RecordCommand):
             "Nothing was deleted."
         )
         if plan.item_count:
-            self.stdout.write(f"`manage.py run_deletion {plan.pk}` approves it and carries it out.")
+            self.stdout.write(_next_step(plan))
+
+
+def _next_step(plan: DeletionPlan) -> str:
+    """Who or what approves the plan. The dashboard starts what is approved there."""
+    if plan.needs_second_person:
+        return "Another admin approves it in the dashboard, which has it carried out."
+    confirm = f" --confirm {shlex.quote(plan.words)}" if plan.words else ""
+    return f"`manage.py run_deletion {plan.pk}{confirm}` approves it and carries it out."
 
 
 def as_json(plan: DeletionPlan) -> dict[str, Any]:
