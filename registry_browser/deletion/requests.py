@@ -220,10 +220,10 @@ def _why_not_to_approve(plan: DeletionPlan, actor: str, words: str) -> str:
 
 
 def _why_not_second(plan: DeletionPlan, actor: str) -> str:
-    """Why `actor` is not the second person; empty if so. Who is `ada` at a terminal of the machine
-    is taken for the `ada` of the dashboard, and who she is there nobody has made sure of.
+    """Why `actor` is not the second person; empty if so. At a terminal of the machine nobody
+    has made sure of who that is.
     """
-    creator = plan.creator.removesuffix(audit.AT_TERMINAL)
+    creator = audit.person(plan.creator)
     if actor.endswith(audit.AT_TERMINAL):
         return (
             ", and a command does not know who gives it: "

@@ -16,6 +16,13 @@ account of the dashboard can have a name with a space in it.
 _address: ContextVar[str | None] = ContextVar("address", default=None)
 
 
+def person(actor: str) -> str:
+    """Who an actor is taken for where two people are asked for: `ada` at a terminal of the machine
+    for the `ada` of the dashboard.
+    """
+    return actor.removesuffix(AT_TERMINAL)
+
+
 @contextmanager
 def asked_from(address: str | None) -> Iterator[None]:
     """Whatever is recorded meanwhile was asked for from this IP address."""

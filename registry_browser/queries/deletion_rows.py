@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from registry_browser.history import audit
 from registry_browser.models import (
     DeletionItem,
     DeletionPlan,
@@ -119,6 +120,11 @@ class PlanRow:
     can_be_undone: bool
     seconds: float | None
     counts: dict[str, int]
+
+    @property
+    def planner(self) -> str:
+        """Who may not be the second person: the creator, at a terminal or not."""
+        return audit.person(self.creator)
 
     @property
     def is_undecided(self) -> bool:

@@ -205,11 +205,15 @@ def test_words_that_were_not_typed_are_asked_for(admin: Client, record: Record) 
     assert plan.state == PlanState.PLANNED
 
 
-def test_who_made_a_plan_gives_it_to_another_admin(admin: Client, record: Record) -> None:
+@pytest.mark.parametrize("creator", ["some-admin", "some-admin (command)"])
+def test_who_made_a_plan_gives_it_to_another_admin(
+    admin: Client, record: Record, creator: str
+) -> None:
     plan = plan_of(record)
-    DeletionPlan.objects.update(needs_second_person=True, creator="some-admin")
+    DeletionPlan.objects.update(needs_second_person=True, creator=creator)
     page = text(admin, f"/deletions/{plan.pk}/")
     assert "Another admin than some-admin approves this plan" in page
+    assert "A second admin, not some-admin<" in page
     assert "Delete 2 manifests" not in page
 
 
