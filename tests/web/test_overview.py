@@ -294,6 +294,17 @@ def test_plans_that_wait_for_approval_need_a_person(viewer: Client) -> None:
 
 
 @pytest.mark.django_db
+def test_an_approved_plan_that_nobody_ran_waits_for_that(viewer: Client) -> None:
+    approved = {"state": PlanState.APPROVED, "approver": "cleo", "approved_at": timezone.now()}
+    plan = plan_of(Record().registry, item_count=27, **approved)
+
+    page = viewer.get("/").text
+
+    assert f"Deletion plan {plan.pk}</a> is approved and waits to be run" in page
+    assert "waits for approval" not in page
+
+
+@pytest.mark.django_db
 def test_deletions_under_way_stand_with_what_runs(viewer: Client) -> None:
     registry = Record().registry
     plan = plan_of(registry, item_count=4, state=PlanState.RUNNING, phase=PlanPhase.DELETING)
