@@ -11,7 +11,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from registry_browser.models import DeletionItem, DeletionPlan, PlaceFigure, PlanState, SyncRun
+from registry_browser.models import (
+    DeletionItem,
+    DeletionPlan,
+    PlaceFigure,
+    PlanState,
+    Protection,
+    SyncRun,
+)
 from tests.record import Record, digest_of
 from tests.reports.test_space_by_hand import company
 
@@ -245,6 +252,19 @@ def test_untagged_rows_are_narrowed_by_state(viewer: Client) -> None:
     assert digest_of("old web")[7:19] not in child
     every = text_of(viewer, "/r/prod/-/dangling?state=all&sort=-size")
     assert digest_of("old web")[7:19] in every and digest_of("child")[7:19] in every
+
+
+def test_the_untagged_report_says_what_may_keep_what_no_tag_reaches(viewer: Client) -> None:
+    record = company()
+    Protection.objects.create(
+        registry=record.registry, reason="wait", actor="ada", created_at=record.now
+    )
+    record.refresh()
+
+    page = text_of(viewer, "/r/prod/-/dangling")
+
+    assert "3 more are kept by a lock, by what is attached, or by what stays here or in " in page
+    assert "in another repository. Only what dangles may be planned for deletion." in page
 
 
 def test_sharing_shows_bases_pairs_and_copies(viewer: Client) -> None:
