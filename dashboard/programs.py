@@ -30,10 +30,3 @@ def dashboard_programs() -> list[Program]:
             dies_with_us=signal.SIGKILL,
         ),
     ]
-
-
-def base_url() -> str:
-    """Return the address that a person on this machine opens."""
-    bind = settings.REGISTRY_BROWSER_BIND
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(bind, f"[{bind}]" if ":" in bind else bind)
-    return f"http://{host}:{settings.REGISTRY_BROWSER_PORT}"

@@ -210,13 +210,13 @@ LOGOUT_REDIRECT_URL = "sign-in"
 # Where `manage.py up` serves.
 REGISTRY_BROWSER_BIND = env.text("BIND", "127.0.0.1")
 REGISTRY_BROWSER_PORT = env.integer("PORT", 8000, at_least=1, at_most=65_535)
+# What a person on this machine opens; nobody can open the addresses that mean all of them.
+_host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(REGISTRY_BROWSER_BIND, REGISTRY_BROWSER_BIND)
+_host = f"[{_host}]" if ":" in _host else _host
+REGISTRY_BROWSER_ADDRESS = f"http://{_host}:{REGISTRY_BROWSER_PORT}"
 # Whoever is on the machine itself, and the address that it serves on, need no naming: the probes
 # ask there, and the first sign-in link leads there.
-ALLOWED_HOSTS = [*env.words("ALLOWED_HOSTS"), "127.0.0.1", "localhost", "[::1]"]
-if REGISTRY_BROWSER_BIND not in ("0.0.0.0", "::"):
-    ALLOWED_HOSTS.append(
-        f"[{REGISTRY_BROWSER_BIND}]" if ":" in REGISTRY_BROWSER_BIND else REGISTRY_BROWSER_BIND
-    )
+ALLOWED_HOSTS = [*env.words("ALLOWED_HOSTS"), "127.0.0.1", "localhost", "[::1]", _host]
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 # An https origin means a proxy in front that ends TLS and says so in this header.
 _https = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)

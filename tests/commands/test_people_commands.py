@@ -13,6 +13,8 @@ from registry_browser.models import ApiToken, AuditEvent, Role, SignInToken, Use
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_django import Settings
+
     from tests.commands.conftest import Outcome
 
     Manage = Callable[..., Outcome]
@@ -34,6 +36,21 @@ def test_a_user_is_made_and_a_link_signs_the_person_in_once(manage: Manage, role
     now = datetime.now(UTC)
     assert SignInToken.objects.redeem(found[1], now) == user
     assert SignInToken.objects.redeem(found[1], now) is None
+
+
+@pytest.mark.parametrize(
+    ("origins", "start"),
+    [([], "http://[::1]:8000"), (["https://registries.example"], "https://registries.example")],
+)
+def test_the_link_leads_to_where_the_dashboard_is_reached(
+    manage: Manage, settings: Settings, origins: list[str], start: str
+) -> None:
+    settings.REGISTRY_BROWSER_ADDRESS = "http://[::1]:8000"
+    settings.CSRF_TRUSTED_ORIGINS = origins
+
+    outcome = manage("create_user", "ada", "--role", "viewer")
+
+    assert f"\nSign in: {start}/sign-in/" in outcome.out
 
 
 def test_a_user_is_made_with_a_password(manage: Manage) -> None:

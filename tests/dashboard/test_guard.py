@@ -26,8 +26,7 @@ TELL = """
 import json, django
 django.setup()
 from django.conf import settings
-from dashboard.programs import base_url
-print(json.dumps([base_url(), settings.ALLOWED_HOSTS]))
+print(json.dumps([settings.REGISTRY_BROWSER_ADDRESS, settings.ALLOWED_HOSTS]))
 """
 
 
@@ -61,9 +60,18 @@ def test_this_machine_is_not_asked_through_a_proxy(
     asyncio.run(asyncio.wait_for(answers(healthy), 60))
 
 
-@pytest.mark.parametrize("bind", ["127.0.0.1", "0.0.0.0", "::", "192.0.2.7", "fd00::7"])
-def test_the_printed_link_is_let_in_whatever_other_names_are_allowed(
-    bind: str, tmp_path: Path
+@pytest.mark.parametrize(
+    ("bind", "host"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("::", "[::1]"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("fd00::7", "[fd00::7]"),
+    ],
+)
+def test_the_printed_link_can_be_opened_and_is_let_in_whatever_other_names_are_allowed(
+    bind: str, host: str, tmp_path: Path
 ) -> None:
     told = subprocess.run(
         [sys.executable, "-c", TELL],
@@ -81,6 +89,7 @@ def test_the_printed_link_is_let_in_whatever_other_names_are_allowed(
     )
     address, hosts = json.loads(told.stdout)
 
+    assert address == f"http://{host}:8000"
     assert validate_host(split_domain_port(urlsplit(address).netloc)[0], hosts)
     assert validate_host("dash.example.com", hosts)
     assert not validate_host("elsewhere.example", hosts)

@@ -55,7 +55,7 @@ class Command(BaseCommand):
             self._say(f"Connected {self._connect(registry_url, name)}; a sync begins shortly.")
         token = SignInToken.objects.issue_for_first_admin(timezone.now())
         connection.close()
-        self._supervise(held, f"{programs.base_url()}/sign-in/{token}/")
+        self._supervise(held, f"{settings.REGISTRY_BROWSER_ADDRESS}/sign-in/{token}/")
         self._say("Stopped.")
 
     def _connect(self, url: str, name: str | None) -> str:
@@ -66,7 +66,7 @@ class Command(BaseCommand):
 
     def _supervise(self, held: Lease | None, sign_in_link: str) -> None:
         async def announce() -> None:
-            await guard.answers(f"{programs.base_url()}/healthz")
+            await guard.answers(f"{settings.REGISTRY_BROWSER_ADDRESS}/healthz")
             self._say(f"Sign in: {sign_in_link}")
 
         async def run() -> str | None:

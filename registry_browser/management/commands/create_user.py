@@ -61,6 +61,4 @@ class Command(RecordCommand):
 
 def _origin() -> str:
     """Where the dashboard is reached, as far as the settings tell."""
-    if settings.CSRF_TRUSTED_ORIGINS:
-        return str(settings.CSRF_TRUSTED_ORIGINS[0])
-    return f"http://{settings.REGISTRY_BROWSER_BIND}:{settings.REGISTRY_BROWSER_PORT}"
+    return str([*settings.CSRF_TRUSTED_ORIGINS, settings.REGISTRY_BROWSER_ADDRESS][0])
