@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from dashboard.celery import app
 from registry_browser.models import Registry
-from registry_browser.sync.registries import RegistryDetails, add_registry
+from registry_browser.sync.registries import RegistryDetails, add_registry, validate_terms
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,6 +23,8 @@ def connect(url: str, *, name: str | None, now: datetime) -> Registry:
     address = url.rstrip("/").removesuffix("/v2")
     registry = Registry.objects.filter(url=address).first()
     if registry is None:
+        # A name is made only from what is an address.
+        validate_terms(RegistryDetails(name="", url=address))
         details = RegistryDetails(name=name or _free_name(address), url=address)
         registry = add_registry(details, actor="manage.py up", now=now)
     else:
