@@ -142,7 +142,8 @@ class Run:
                     self._plan,
                     repository,
                     clock=self._clock,
-                    asks_referrers=self._registry.capabilities.get("referrers_api") is True,
+                    # Not known after a change of its address: then it is asked.
+                    asks_referrers=self._registry.capabilities.get("referrers_api") is not False,
                     concurrency=self._registry.concurrency,
                 )
         return self._watch

@@ -29,6 +29,7 @@ from registry_browser.models import (
     TagEventKind,
 )
 from registry_browser.models.tagsort import sort_key
+from registry_browser.sync.registries import RegistryDetails, change_registry
 from tests.builders import make_image, make_index, push, push_referrers, sbom, signature
 from tests.deletion.stage import Clock, Stage, goes, outcomes
 from tests.fake_registry import Auth, oci
@@ -241,6 +242,20 @@ def test_a_referrer_pushed_since_keeps_its_subject(fake: FakeRegistry, stage: St
     (old,) = dangling(fake, stage, "old")
     plan = stage.approved()
     push(fake, PATH, sbom(old.built))
+    stage.run(plan)
+    assert outcomes(plan) == {old.digest: Outcome.SKIPPED}
+
+
+def test_a_referrer_pushed_since_keeps_its_subject_though_the_registry_was_changed(
+    fake: FakeRegistry, stage: Stage
+) -> None:
+    fake.habits = oci()
+    (old,) = dangling(fake, stage, "old")
+    plan = stage.approved()
+    push(fake, PATH, sbom(old.built))
+    moved = fake.url.replace("127.0.0.1", "localhost")
+    details = RegistryDetails(name="fake", url=moved, deletion_allowed=True)
+    assert change_registry(stage.registry, details, actor="admin", now=stage.clock()).url == moved
     stage.run(plan)
     assert outcomes(plan) == {old.digest: Outcome.SKIPPED}
 
