@@ -45,7 +45,9 @@ FIGURE_EVERY = 5.0
 
 
 class Run:
-    """Deletes what is open in a plan until nothing is, time is up, or a person cancels."""
+    """Deletes what is open in a plan until nothing is, time is up, a person cancels, or the
+    registry wants a longer time without us; what it did not answer then stays open.
+    """
 
     def __init__(
         self,
@@ -78,8 +80,13 @@ class Run:
             else:
                 await self._delete(item)
             await sync_to_async(self._report)()
-            if time.monotonic() > self._deadline:
+            if self._must_wait or time.monotonic() > self._deadline:
                 return False
+
+    @property
+    def _must_wait(self) -> bool:
+        """Whether to leave the registry alone, and what is open to a later slice."""
+        return bool(self._client.closed_for) and not self._plan.cancel_requested
 
     def _next(self) -> DeletionItem | None:
         """The next open item, in order; what a dead worker was at comes first. None when over."""
@@ -101,6 +108,8 @@ class Run:
         try:
             there = await self._client.manifest_exists(item.path, item.digest)
         except RegistryError as error:
+            if self._must_wait:
+                return
             detail = f"It is not known whether it was deleted: {error}"
             await self._store_silence(item, Outcome.NO_ANSWER, None, detail, error)
             return
@@ -121,6 +130,8 @@ class Run:
         try:
             look = await watch.look(item.digest)
         except CannotLook as unseen:
+            if self._must_wait:
+                return
             detail = f"Not checked, so left alone. {unseen}"
             await self._store_silence(item, Outcome.SKIPPED, None, detail, unseen.error)
             return
@@ -154,6 +165,12 @@ class Run:
         item.attempts += 1
         await item.asave()
 
+    async def _take_back(self, item: DeletionItem) -> None:
+        """As if the call, which had no effect, had not been made."""
+        item.outcome, item.started_at = Outcome.WAITING, None
+        item.attempts -= 1
+        await item.asave(update_fields=["outcome", "started_at", "attempts"])
+
     async def _settle(self, item: DeletionItem, answer: DeletionAnswer) -> None:
         """Store what an answer means; look where it does not say."""
         match answer.outcome:
@@ -163,6 +180,8 @@ class Run:
                 await self._settle_absent(item, answer)
             case DeletionOutcome.UNKNOWN:
                 await self._settle_unknown(item, answer)
+            case DeletionOutcome.RATE_LIMITED if self._must_wait:
+                await self._take_back(item)
             case DeletionOutcome.RATE_LIMITED:
                 detail = f"The registry asks to slow down; nothing was deleted. {answer.detail}"
                 await self._store(item, Outcome.SLOWED, answer.status, detail)
@@ -175,6 +194,9 @@ class Run:
         try:
             there = await self._client.manifest_exists(item.path, item.digest)
         except RegistryError as error:
+            if self._must_wait:
+                await self._take_back(item)
+                return
             detail = f"404, and it cannot be looked for: {error}"
             await self._store(item, Outcome.NO_ANSWER, answer.status, detail)
             return
@@ -213,6 +235,8 @@ class Run:
         try:
             there = await self._client.manifest_exists(item.path, item.digest)
         except RegistryError as error:
+            if self._must_wait:
+                return
             detail = f"It is not known whether it was deleted: {said} A look failed, too: {error}"
             await self._store_silence(item, Outcome.NO_ANSWER, answer.status, detail, error)
             return

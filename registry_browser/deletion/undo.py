@@ -39,7 +39,9 @@ SILENT_IN_A_ROW = 3
 
 
 class Undo:
-    """Pushes what is open in an undo until nothing is, or time is up."""
+    """Pushes what is open in an undo until nothing is, time is up, or the registry wants a longer
+    time without us; what it did not take then stays open.
+    """
 
     def __init__(
         self,
@@ -72,7 +74,7 @@ class Undo:
             await self._push(item)
             await sync_to_async(self._report)()
             # At the end, so that every slice does something.
-            if time.monotonic() > self._deadline:
+            if self._client.closed_for or time.monotonic() > self._deadline:
                 return False
         return True
 
@@ -108,7 +110,8 @@ class Undo:
             put_back = [tag for tag in tags if await self._put_tag(item, tag, body, manifest)]
             there = await self._client.manifest_exists(item.path, item.digest)
         except RegistryError as error:
-            await self._failed(item, manifest, error)
+            if not self._client.closed_for:
+                await self._failed(item, manifest, error)
             return
         self._silent = 0
         if not there:
@@ -135,7 +138,8 @@ class Undo:
         try:
             missing, children = await self._missing(item.path, manifest)
         except RegistryError as second:
-            await self._store(item, ItemUndo.FAILED, f"{error} {second}")
+            if not self._client.closed_for:
+                await self._store(item, ItemUndo.FAILED, f"{error} {second}")
             return
         said = f" The registry said: {error.detail}" if error.detail else ""
         if missing:

@@ -1,4 +1,4 @@
-"""What time does to plans: some lose their worker, others are never run."""
+"""What time does to plans: some lose their worker, some must wait, others are never run."""
 
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from registry_browser.models.work_lock import DELETION
 
 def orphaned_deletions(now: datetime, *, silent_for: timedelta) -> list[DeletionPlan]:
     """Plans whose run or undo nobody has worked on for so long, and that wait for no sync under
-    way: their message was lost, or their worker.
+    way nor because their registry asked for it: their message was lost, or their worker.
     """
     plans = DeletionPlan.objects.at_work().filter(heartbeat_at__lt=now - silent_for)
     syncing = set(
@@ -22,8 +22,20 @@ def orphaned_deletions(now: datetime, *, silent_for: timedelta) -> list[Deletion
         plan
         for plan in plans
         if plan.sync_run_id not in syncing
+        and not must_wait(plan, now)
         and (plan.registry_id is None or not DELETION.is_taken(plan.registry_id))
     ]
+
+
+def must_wait(plan: DeletionPlan, now: datetime) -> bool:
+    """Whether a plan can do nothing now but ask its registry, which wants a longer time without us.
+    To stop because a person wishes it needs no answer.
+    """
+    if plan.registry_id is None or plan.phase == PlanPhase.SYNCING:
+        return False
+    if plan.phase == PlanPhase.DELETING and plan.cancel_requested:
+        return False
+    return SyncRun.objects.rate_limited_until(plan.registry_id, now) is not None
 
 
 def expire_old_plans(now: datetime) -> int:

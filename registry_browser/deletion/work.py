@@ -7,7 +7,7 @@ two together.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 import structlog
@@ -27,6 +27,7 @@ from registry_browser.deletion.requests import (
 )
 from registry_browser.deletion.run import Run, after_deleting, end_state
 from registry_browser.deletion.undo import Undo, end_undo
+from registry_browser.deletion.upkeep import must_wait
 from registry_browser.deletion.walk import touched_paths, walk
 from registry_browser.history import audit
 from registry_browser.models import (
@@ -62,7 +63,9 @@ class SliceResult(Enum):
     SYNC = "sync"
     """The touched repositories must be synced before it goes on."""
     BUSY = "busy"
-    """Somebody else is deleting in this registry, or the sync is under way."""
+    """Somebody else is deleting in this registry, the sync is under way, or the registry wants a
+    longer time without us.
+    """
 
 
 def work_on(
@@ -112,7 +115,10 @@ class _Slice:
         self._on_progress = on_progress
 
     def go(self) -> SliceResult:
-        DeletionPlan.objects.filter(pk=self._plan.pk).update(heartbeat_at=self._clock())
+        now = self._clock()
+        DeletionPlan.objects.filter(pk=self._plan.pk).update(heartbeat_at=now)
+        if must_wait(self._plan, now):
+            return SliceResult.BUSY
         match self._plan.phase:
             case PlanPhase.WAITING:
                 return self._start()
@@ -152,6 +158,7 @@ class _Slice:
         if client is None:
             return SliceResult.OVER
         over = async_to_sync(self._deleting)(client)
+        self._note_wait(client)
         self._plan.refresh_from_db()
         self._plan.freed_bytes = freed_bytes(self._plan)
         self._plan.save(update_fields=["freed_bytes"])
@@ -179,6 +186,7 @@ class _Slice:
         if client is None:
             return SliceResult.OVER
         over = async_to_sync(self._pushing)(client)
+        self._note_wait(client)
         self._plan.refresh_from_db()
         if not over:
             return SliceResult.MORE
@@ -211,13 +219,14 @@ class _Slice:
             self._plan.save(update_fields=["walk"])
             return _finish(self._plan, self._clock())
         _enter(self._plan, PlanPhase.WALKING)
-        return self._walk()
+        return self.go()
 
     def _walk(self) -> SliceResult:
         client = self._client()
         if client is None:
             return SliceResult.OVER
         self._plan.walk = async_to_sync(self._walking)(client)
+        self._note_wait(client)
         self._plan.walked_at = self._clock()
         note_what_took_effect_late(self._plan)
         note_what_is_there_again(self._plan)
@@ -240,7 +249,18 @@ class _Slice:
             return None
         # Leaves room for a crawl, which makes room for a deletion; see `Crawl._write_progress`.
         client.share_pace(2)
+        now = self._clock()
+        until = SyncRun.objects.rate_limited_until(self._registry.pk, now)
+        if until is not None:
+            # It stops at a person's wish: that asks nothing of the registry either.
+            client.keep_closed((until - now).total_seconds())
         return client
+
+    def _note_wait(self, client: RegistryClient) -> None:
+        """A longer time without us that the registry asked for holds for every slice and run."""
+        if client.closed_for:
+            until = self._clock() + timedelta(seconds=client.closed_for)
+            SyncRun.objects.note_rate_limit(self._registry.pk, until)
 
 
 def outcomes(plan: DeletionPlan) -> dict[str, int]:

@@ -4,11 +4,19 @@ goes on from.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Greatest
 
 from registry_browser.models.presence import Repository
 from registry_browser.models.registry import Registry
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_RUNS_LOOKED_AT = 10
 
 
 class RunState(models.TextChoices):
@@ -36,6 +44,23 @@ class SyncPhase(models.TextChoices):
     LISTING = "listing", "Listing repositories"
     READING = "reading", "Reading tags and manifests"
     FIGURES = "figures", "Refreshing figures"
+
+
+class SyncRunQuerySet(models.QuerySet["SyncRun"]):
+    def rate_limited_until(self, registry_id: int, now: datetime) -> datetime | None:
+        """When a registry wants to be asked again, as it told one of its last runs; None if it may
+        be asked now.
+        """
+        last = self.filter(registry=registry_id).order_by("-id")[:_RUNS_LOOKED_AT]
+        told = [each for each in last.values_list("rate_limited_until", flat=True) if each]
+        return max((until for until in told if until > now), default=None)
+
+    def note_rate_limit(self, registry_id: int, until: datetime) -> None:
+        """What a registry told somebody else than a run: its newest run keeps it."""
+        newest = self.filter(registry=registry_id).order_by("-id").values("pk")[:1]
+        self.filter(pk__in=newest).update(
+            rate_limited_until=Greatest("rate_limited_until", models.Value(until))
+        )
 
 
 class SyncRun(models.Model):
@@ -80,6 +105,8 @@ class SyncRun(models.Model):
     apparent_bytes = models.BigIntegerField(null=True)
     stored_bytes = models.BigIntegerField(null=True)
     reclaimable_bytes = models.BigIntegerField(null=True)
+
+    objects = SyncRunQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

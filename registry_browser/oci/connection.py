@@ -80,6 +80,10 @@ class Connection:
         """The same where it is longer than any request waits: until then all are RateLimited."""
         return self._transport.pace.closed_for
 
+    def keep_closed(self, seconds: float) -> None:
+        """Send nothing for so many seconds, as the registry told somebody before us."""
+        self._transport.pace.close(seconds)
+
     def share_pace(self, workers: int) -> None:
         """Ask only as often as leaves room for so many who ask the same registry, ourselves
         included.

@@ -45,7 +45,6 @@ from registry_browser.sync.storing.absences import store_absences
 log = structlog.get_logger(__name__)
 
 SLICE_SECONDS = 60.0
-_RUNS_LOOKED_AT = 10
 BROKE_OFF = (
     "The sync broke off over a mistake of the dashboard's own; its log says more. "
     "What was read before is stored."
@@ -86,7 +85,8 @@ def work_on(
         # Read again: whoever held the lock until now may have ended the run.
         if (run := active.first()) is None:
             return SliceResult.OVER
-        if (until := _rate_limited_until(run, clock())) is not None:
+        until = SyncRun.objects.rate_limited_until(run.registry_id, clock())
+        if until is not None:
             if not run.cancel_requested:
                 SyncRun.objects.filter(pk=run.pk).update(rate_limited_until=until)
                 return SliceResult.WAITS
@@ -113,15 +113,6 @@ def work_on(
             return SliceResult.OVER
         log.info("sync_slice_ended", run=run.pk, registry=run.registry.name, result=result.value)
         return result
-
-
-def _rate_limited_until(run: SyncRun, now: datetime) -> datetime | None:
-    """When the registry wants to be asked again, as it told this run or one of the last before it;
-    None if it may be asked now.
-    """
-    last = SyncRun.objects.filter(registry=run.registry_id).order_by("-id")[:_RUNS_LOOKED_AT]
-    told = [each for each in last.values_list("rate_limited_until", flat=True) if each]
-    return max((until for until in told if until > now), default=None)
 
 
 def _claim(run: SyncRun, now: datetime) -> None:
